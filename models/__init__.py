@@ -1,0 +1,1 @@
+"""The mathematics and networks: one paper, one file. No disk, network or environment, checkpoint.py aside."""

@@ -1,0 +1,387 @@
+"""The unordered VAE: a clip as a set of frames that share one static code.
+
+Source: Helminger, Djelouah, Gross, Weber 2018, "Disentangled Dynamic Representations from Unordered
+Data" (arXiv:1812.03962, AABI 2018). Their f is our static code, their zᵢ our dynamic codes:
+
+    p(x₁..x_N, z₁..z_N, f) = p(f) ∏ᵢ p(zᵢ | f) p(xᵢ | zᵢ, f)         f ~ N(0, I), p(z | f) learnt
+    q(f, z₁..z_N | x₁..x_N) = q(f | x₁..x_N) ∏ᵢ q(zᵢ | xᵢ, f)
+
+The paper leaves open, and we chose: dim(f) = 512 (its table has one dense layer of 1024 = 2 × 512);
+the mean over all ordered pairs as the way to combine comparisons; q(zᵢ) sees f; (z, f) enters the
+decoder by one dense layer; 'same' padding and a slope of 0.2; one KL weight of 1 each.
+"""
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Self
+
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.codes import Codes, DynamicCode, StaticCode
+from models.disentangler import Disentangler, FitScores, merge_frames, peak_signal_to_noise
+from models.gaussian import Gaussian, kl_divergence, standard_normal_like
+from models.pairs import mean_over_pairs
+
+LEAKY_SLOPE = 0.2
+CODE_PIXELS = 4  # side of the feature maps between the trunk and the codes: image_size / 2⁴
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnorderedVAEConfig:
+    """Sizes of an unordered VAE. Pictures are 64 × 64: four halvings end at 4 × 4."""
+
+    widths: tuple[int, int, int, int]  # channels at 32, 16, 8 and 4 pixels, in the encoder
+    decoder_widths: tuple[int, int, int, int]  # channels at 4, 8, 16 and 32 pixels, in the decoder
+    compared_channels: int  # of the comparison of two frames
+    static_hidden: int
+    static_dim: int
+    dynamic_hidden: int
+    dynamic_dim: int
+    refinements: int = 0  # residual blocks at each size of the decoder; the paper has none
+    channels: int = 3
+    image_size: int = 64
+
+    def __post_init__(self) -> None:
+        if self.image_size != CODE_PIXELS * 2 ** len(self.widths):
+            raise ValueError(f"image_size must be 64, four halvings to 4 pixels; got {self.image_size}")
+
+    @classmethod
+    def paper(cls, dynamic_dim: int = 2) -> Self:
+        """The sizes of the paper's table: 21.0 million parameters at `dynamic_dim` 2."""
+        return cls(
+            widths=(256, 256, 256, 256),
+            decoder_widths=(256, 256, 256, 256),
+            compared_channels=512,
+            static_hidden=512,
+            static_dim=512,
+            dynamic_hidden=512,
+            dynamic_dim=dynamic_dim,
+        )
+
+    @classmethod
+    def compact(cls, dynamic_dim: int = 8) -> Self:
+        """A pyramid of widths, which learns about twice as much a minute on a CPU as equal widths."""
+        return cls(
+            widths=(32, 64, 128, 256),
+            decoder_widths=(256, 128, 64, 32),
+            compared_channels=256,
+            static_hidden=256,
+            static_dim=256,
+            dynamic_hidden=256,
+            dynamic_dim=dynamic_dim,
+        )
+
+    @classmethod
+    def tiny(cls, dynamic_dim: int = 2) -> Self:
+        """Sizes for tests: a step takes milliseconds."""
+        return cls(
+            widths=(8, 8, 16, 16),
+            decoder_widths=(16, 16, 8, 8),
+            compared_channels=16,
+            static_hidden=32,
+            static_dim=16,
+            dynamic_hidden=32,
+            dynamic_dim=dynamic_dim,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The terms of the evidence lower bound of each clip, in nats; larger `elbo` is better."""
+
+    log_likelihood: Float[Tensor, " b"]  # summed over the clip's frames, pixels and channels
+    static_kl: Float[Tensor, " b"]
+    dynamic_kl: Float[Tensor, " b"]  # summed over the clip's frames
+
+    @property
+    def elbo(self) -> Float[Tensor, " b"]:
+        """log p(x|z,f) − KL(q(f) ‖ p(f)) − Σ KL(q(z|x,f) ‖ p(z|f)), one sample of each code."""
+        return self.log_likelihood - self.static_kl - self.dynamic_kl
+
+
+def mlp(num_in: int, num_hidden: int, num_out: int) -> nn.Sequential:
+    """Two hidden layers with ReLU, as the paper's dense stacks have."""
+    return nn.Sequential(
+        nn.Linear(num_in, num_hidden),
+        nn.ReLU(),
+        nn.Linear(num_hidden, num_hidden),
+        nn.ReLU(),
+        nn.Linear(num_hidden, num_out),
+    )
+
+
+def trunk(config: UnorderedVAEConfig) -> nn.Sequential:
+    """Frame → features at 4 × 4: four 4 × 4 convolutions of stride 2."""
+    layers: list[nn.Module] = []
+    for num_in, num_out in pairwise((config.channels, *config.widths)):
+        layers += [nn.Conv2d(num_in, num_out, 4, 2, 1), nn.LeakyReLU(LEAKY_SLOPE)]
+    return nn.Sequential(*layers)
+
+
+class StaticPosterior(nn.Module):
+    """q(f | x₁..x_N): what the frames of a clip agree on, found by comparing them in pairs.
+
+    One 3 × 3 convolution is applied to every concatenated ordered pair of frame features; the mean over
+    pairs goes on, so that neither the order nor the number of frames changes what is computed.
+    """
+
+    def __init__(self, config: UnorderedVAEConfig) -> None:
+        super().__init__()
+        width, compared = config.widths[-1], config.compared_channels
+        self.compare = nn.Conv2d(2 * width, compared, 3, padding=1)
+        self.agree = nn.Conv2d(compared, compared, 3, padding=1)
+        self.hidden = nn.Linear(compared * CODE_PIXELS**2, config.static_hidden)
+        self.head = nn.Linear(config.static_hidden, 2 * config.static_dim)
+
+    def halves(
+        self, features: Float[Tensor, "b t e h w"]
+    ) -> tuple[Float[Tensor, "b t k h w"], Float[Tensor, "b t k h w"]]:
+        """What each frame adds to a pair as its first and as its second member.
+
+        A convolution of [hᵢ; hⱼ] is A∗hᵢ + B∗hⱼ + bias, so N frames need 2N convolutions for N(N−1) pairs.
+        """
+        clips = features.shape[0]
+        flat = merge_frames(features)
+        first_weight, second_weight = self.compare.weight.chunk(2, dim=1)
+        first = functional.conv2d(flat, first_weight, self.compare.bias, padding=1)
+        second = functional.conv2d(flat, second_weight, padding=1)
+        return (
+            rearrange(first, "(b t) k h w -> b t k h w", b=clips),
+            rearrange(second, "(b t) k h w -> b t k h w", b=clips),
+        )
+
+    def conclude(self, agreed: Float[Tensor, "n k h w"]) -> Gaussian:
+        """The posterior from the mean comparison."""
+        flat = rearrange(functional.relu(self.agree(agreed)), "n k h w -> n (k h w)")
+        mean, log_var = self.head(functional.relu(self.hidden(flat))).float().chunk(2, dim=-1)
+        return Gaussian(mean, log_var)
+
+    def forward(self, features: Float[Tensor, "b t e h w"]) -> Gaussian:
+        """The posterior of each clip; a single frame is compared with itself."""
+        return self.conclude(mean_over_pairs(*self.halves(features)))
+
+    def of_the_others(self, features: Float[Tensor, "b t e h w"]) -> Gaussian:
+        """For each frame the posterior from the clip's other frames, b·t of them; needs t ≥ 3."""
+        first, second = self.halves(features)
+        length = features.shape[1]
+        others = [
+            mean_over_pairs(first[:, kept], second[:, kept])
+            for kept in ([j for j in range(length) if j != i] for i in range(length))
+        ]
+        return self.conclude(rearrange(others, "t b k h w -> (b t) k h w"))
+
+
+class DynamicPosterior(nn.Module):
+    """q(zᵢ | xᵢ, f): what this frame does, knowing who is shown."""
+
+    def __init__(self, config: UnorderedVAEConfig) -> None:
+        super().__init__()
+        num_in = config.widths[-1] * CODE_PIXELS**2 + config.static_dim
+        self.layers = mlp(num_in, config.dynamic_hidden, 2 * config.dynamic_dim)
+
+    def forward(self, features: Float[Tensor, "n e h w"], static: Float[Tensor, "n s"]) -> Gaussian:
+        """The posterior of each frame, given the static code of its clip."""
+        flat = torch.cat([rearrange(features, "n e h w -> n (e h w)"), static], dim=-1)
+        mean, log_var = self.layers(flat).float().chunk(2, dim=-1)
+        return Gaussian(mean, log_var)
+
+
+class DynamicPrior(nn.Module):
+    """p(z | f): which dynamic codes this static code can have."""
+
+    def __init__(self, config: UnorderedVAEConfig) -> None:
+        super().__init__()
+        self.layers = mlp(config.static_dim, config.dynamic_hidden, 2 * config.dynamic_dim)
+
+    def forward(self, static: Float[Tensor, "n s"]) -> Gaussian:
+        """The prior of one frame's dynamic code."""
+        mean, log_var = self.layers(static).float().chunk(2, dim=-1)
+        return Gaussian(mean, log_var)
+
+
+class Refinement(nn.Module):
+    """x + conv(relu(conv(relu(x)))): more depth at one size; ours, the paper has none."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)  # the block starts as the identity
+
+    def forward(self, maps: Float[Tensor, "n e h w"]) -> Float[Tensor, "n e h w"]:
+        """Maps of the same shape."""
+        return maps + self.second(functional.leaky_relu(self.first(maps), LEAKY_SLOPE))
+
+
+class FrameDecoder(nn.Module):
+    """p(x | z, f): the logits of the Bernoulli likelihood of each value of a frame."""
+
+    def __init__(self, config: UnorderedVAEConfig) -> None:
+        super().__init__()
+        widths = config.decoder_widths
+        self.project = nn.Linear(
+            config.static_dim + config.dynamic_dim, widths[0] * CODE_PIXELS**2
+        )
+        layers: list[nn.Module] = []
+        for num_in, num_out in pairwise((*widths, config.channels)):
+            layers += [nn.LeakyReLU(LEAKY_SLOPE), nn.ConvTranspose2d(num_in, num_out, 4, 2, 1)]
+            if num_out != config.channels:
+                layers += [Refinement(num_out) for _ in range(config.refinements)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(
+        self, static: Float[Tensor, "n s"], dynamic: Float[Tensor, "n z"]
+    ) -> Float[Tensor, "n c h w"]:
+        """Logits of each frame."""
+        projected = self.project(torch.cat([static, dynamic], dim=-1))
+        maps = rearrange(
+            projected, "n (e h w) -> n e h w", h=CODE_PIXELS, w=CODE_PIXELS
+        ).contiguous(memory_format=torch.channels_last)
+        return self.layers(maps)
+
+
+class UnorderedVAE(Disentangler):
+    """The family's one model: both posteriors, the learnt prior and the decoder."""
+
+    family = "unordered_vae"
+
+    def __init__(self, config: UnorderedVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.image_size, self.channels = config.image_size, config.channels
+        self.static_dim, self.dynamic_dim = config.static_dim, config.dynamic_dim
+        self.trunk = trunk(config)
+        self.static_posterior = StaticPosterior(config)
+        self.dynamic_posterior = DynamicPosterior(config)
+        self.dynamic_prior = DynamicPrior(config)
+        self.decoder = FrameDecoder(config)
+
+    def network(self) -> dict[str, Any]:
+        """The config, as JSON can hold it."""
+        return asdict(self.config)
+
+    def features(self, frames: Float[Tensor, "t c h w"]) -> Float[Tensor, "t e 4 4"]:
+        """The trunk's features of each frame."""
+        return self.trunk(frames.contiguous(memory_format=torch.channels_last))
+
+    def codes(self, features: Float[Tensor, "t e 4 4"]) -> Codes:
+        """Posterior means and deviations of one clip; dynamic codes are read given the static mean."""
+        return self._codes(features[None])
+
+    def encode(self, frames: Float[Tensor, "b t c h w"]) -> Codes:
+        """Posterior means and deviations of each clip."""
+        features = self.features(merge_frames(frames))
+        return self._codes(rearrange(features, "(b t) e h w -> b t e h w", b=frames.shape[0]))
+
+    def _codes(self, features: Float[Tensor, "b t e 4 4"]) -> Codes:
+        length = features.shape[1]
+        static = self.static_posterior(features)
+        each = repeat(static.mean, "b s -> (b t) s", t=length)
+        dynamic = self.dynamic_posterior(merge_frames(features), each)
+        return Codes(
+            static=StaticCode(static.mean, static.std),
+            dynamic=DynamicCode(
+                rearrange(dynamic.mean, "(b t) z -> b t z", t=length),
+                rearrange(dynamic.std, "(b t) z -> b t z", t=length),
+            ),
+        )
+
+    def decode(
+        self, static: StaticCode, dynamic: Float[Tensor, "b t z"]
+    ) -> Float[Tensor, "b t c h w"]:
+        """The mean of the likelihood: pictures in [0, 1]."""
+        length = dynamic.shape[1]
+        each = repeat(static.mean, "b s -> (b t) s", t=length)
+        logits = self.decoder(each, rearrange(dynamic, "b t z -> (b t) z"))
+        return rearrange(torch.sigmoid(logits.float()), "(b t) c h w -> b t c h w", t=length)
+
+    def prior(self, static: StaticCode) -> Gaussian:
+        """p(z | f) at the mean of the static code."""
+        return self.dynamic_prior(static.mean)
+
+    def sample_static(self, num: int, generator: torch.Generator) -> StaticCode:
+        """f ~ N(0, I)."""
+        device = next(self.parameters()).device
+        mean = torch.randn(num, self.static_dim, generator=generator).to(device)
+        return StaticCode(mean, torch.zeros_like(mean))
+
+    def bound(self, frames: Float[Tensor, "b t c h w"], static_from_others: bool = False) -> Bound:
+        """The bound of each clip by one reparameterised sample of each code.
+
+        Source: the paper's generative story; the bound is the usual one for it (its formulas were not
+        available to us). The likelihood is the relaxed Bernoulli one on grey levels in [0, 1]: its
+        largest value is minus the entropy of the pixels, not 0.
+
+        With `static_from_others` (t ≥ 3) each frame is explained with the static code of the clip's
+        other frames, which cannot hold that frame's pose; the static KL is then the mean over frames.
+        This is the paper's future work ("separate frames"), and no longer its bound.
+        """
+        clips, length = frames.shape[:2]
+        flat = merge_frames(frames)
+        features = self.features(flat)
+        per_clip = rearrange(features, "(b t) e h w -> b t e h w", b=clips)
+        if static_from_others:
+            static = self.static_posterior.of_the_others(per_clip)
+            sample = static.sample()
+            static_kl = kl_divergence(static, standard_normal_like(static))
+            static_kl = rearrange(static_kl, "(b t) -> b t", b=clips).mean(1)
+        else:
+            static = self.static_posterior(per_clip)
+            sample = repeat(static.sample(), "b s -> (b t) s", t=length)
+            static_kl = kl_divergence(static, standard_normal_like(static))
+        dynamic = self.dynamic_posterior(features, sample)
+        dynamic_kl = kl_divergence(dynamic, self.dynamic_prior(sample))
+        logits = self.decoder(sample, dynamic.sample())
+        return Bound(
+            log_likelihood=rearrange(
+                bernoulli_log_likelihood(logits, flat), "(b t) -> b t", b=clips
+            ).sum(1),
+            static_kl=static_kl,
+            dynamic_kl=rearrange(dynamic_kl, "(b t) -> b t", b=clips).sum(1),
+        )
+
+    def score(
+        self,
+        frames: Float[Tensor, "t c h w"],
+        reconstruction: Float[Tensor, "t c h w"],
+        codes: Codes,
+    ) -> FitScores:
+        """PSNR and bound per frame at the posterior means, so that a clip has one score."""
+        static_log_var, dynamic_log_var = (
+            2 * torch.log(std.clamp_min(1e-12)) for std in (codes.static.std, codes.dynamic.std)
+        )
+        static = Gaussian(codes.static.mean, static_log_var)
+        dynamic = Gaussian(codes.dynamic.mean[0], dynamic_log_var[0])
+        prior = self.prior(codes.static)
+        static_kl = float(kl_divergence(static, standard_normal_like(static)))
+        dynamic_kl = float(kl_divergence(dynamic, prior).mean())
+        logits = torch.logit(reconstruction.float(), eps=1e-6)
+        log_likelihood = float(bernoulli_log_likelihood(logits, frames).mean())
+        return FitScores(
+            psnr_db=float(peak_signal_to_noise(frames, reconstruction).mean()),
+            elbo_nats=log_likelihood - dynamic_kl - static_kl / len(frames),
+            static_kl=static_kl,
+        )
+
+
+def bernoulli_log_likelihood(
+    logits: Float[Tensor, "n c h w"], frames: Float[Tensor, "n c h w"]
+) -> Float[Tensor, " n"]:
+    """Σ x log σ(l) + (1 − x) log(1 − σ(l)) in nats per frame, summed over pixels and channels."""
+    losses = functional.binary_cross_entropy_with_logits(
+        logits.float(), frames.float(), reduction="none"
+    )
+    return -losses.sum((1, 2, 3))
+
+
+def pixel_entropy(frames: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+    """The entropy of grey levels read as probabilities: minus the largest possible log-likelihood."""
+    grey = frames.float().clamp(1e-7, 1 - 1e-7)
+    terms = -(grey * torch.log(grey) + (1 - grey) * torch.log1p(-grey))
+    return torch.where((frames > 0) & (frames < 1), terms, torch.zeros_like(terms)).sum((1, 2, 3))
+
+

@@ -1,0 +1,89 @@
+"""Clips held in memory (or on the GPU) as one tensor of frames, from which training batches are drawn."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from training.data.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPool:
+    """Frames of many clips, one after the other, with where each clip starts.
+
+    `aligned` says that frame t shows the same dynamic factors in every clip, so that the true picture of
+    a swap of two clips of this pool is known: frame t of the clip that gives the static code.
+    """
+
+    frames: UInt8[Tensor, "n h w c"]  # channels last, as convolutions like them
+    starts: Int[Tensor, " clips"]
+    lengths: Int[Tensor, " clips"]
+    aligned: bool = False
+
+    @classmethod
+    def of_equal_clips(cls, frames: UInt8[Tensor, "clips t h w c"], aligned: bool = False) -> Self:
+        """A pool of clips that all have t frames."""
+        clips, length = frames.shape[:2]
+        starts = torch.arange(clips) * length
+        return cls(
+            rearrange(frames, "clips t h w c -> (clips t) h w c"),
+            starts,
+            torch.full_like(starts, length),
+            aligned,
+        )
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same clips, their frames on another device."""
+        return type(self)(self.frames.to(device), self.starts, self.lengths, self.aligned)
+
+    def clip(self, index: int) -> Float[Tensor, "t c h w"]:
+        """All frames of one clip, in [0, 1]."""
+        start = int(self.starts[index])
+        return as_floats(self.frames[start : start + int(self.lengths[index])])
+
+    def draw(
+        self, batch: int, num_frames: int, generator: torch.Generator
+    ) -> Float[Tensor, "b t c h w"]:
+        """Random clips, and of each `num_frames` different frames in random order, in [0, 1].
+
+        Raises:
+            DataError: a clip has fewer frames than are drawn.
+
+        """
+        shortest = int(self.lengths.min())
+        if shortest < num_frames:
+            raise DataError(f"a clip has {shortest} frames; {num_frames} different ones are drawn of each")
+        chosen = torch.randint(len(self), (batch,), generator=generator)
+        picks = different_integers(self.lengths[chosen], num_frames, generator)
+        where = rearrange(self.starts[chosen][:, None] + picks, "b t -> (b t)")
+        frames = as_floats(self.frames[where.to(self.frames.device)])
+        return rearrange(frames, "(b t) c h w -> b t c h w", b=batch)
+
+
+def as_floats(frames: UInt8[Tensor, "n h w c"]) -> Float[Tensor, "n c h w"]:
+    """Pictures in [0, 1] with channels before height and width (in memory they stay last)."""
+    return frames.permute(0, 3, 1, 2).float() / 255
+
+
+def different_integers(
+    bounds: Int[Tensor, " b"], count: int, generator: torch.Generator
+) -> Int[Tensor, "b count"]:
+    """For each bound, `count` different integers below it, every ordered choice as likely as any other.
+
+    Each draw is from the integers left; it is moved up past the earlier ones, in rising order (Floyd).
+    """
+    picks = torch.empty(len(bounds), 0, dtype=torch.int64)
+    for taken in range(count):
+        uniform = torch.rand(len(bounds), generator=generator, dtype=torch.float64)
+        pick = (uniform * (bounds - taken)).long()
+        for earlier in picks.sort(dim=1).values.T:
+            pick = pick + (pick >= earlier).long()
+        picks = torch.cat([picks, pick[:, None]], dim=1)
+    return picks

@@ -1,0 +1,173 @@
+"""LPC sprites: 1296 characters in all 178 poses, composited from the layer sheets when asked for.
+
+The layers are those of the published Sprites set (Li & Mandt 2018), drawn for the Liberated Pixel Cup
+(CC-BY-SA 3.0 or GPL 3.0), with every pose of the sheet as Helminger et al. 2018 use them. Layers are
+alpha-composited in the order skin, legs, shirt, hair, shoes on opaque black.
+
+Source: github.com/jrconway3/Universal-LPC-spritesheet at commit 2668274d; the folder that is read holds
+`index.json` and `layers/<attribute>/<index>_<variant>.png`.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Int, UInt8
+from PIL import Image
+from torch import Tensor
+
+from training.data.errors import DataError
+from training.data.pool import ClipPool
+
+ATTRIBUTES = ("skin", "legs", "shirt", "hair")  # the base-6 digits of a character's number, in order
+LAYER_ORDER = (*ATTRIBUTES, "shoes")
+NUM_VARIANTS = 6
+NUM_CHARACTERS = NUM_VARIANTS ** len(ATTRIBUTES)
+NUM_TRAIN = 1000
+TILE = 64
+INDEX_SHA256 = "66c27e83b652299f91497d2fa9d65b157baefa98bc69ded3a799c7f3444fd577"
+
+
+def characters(split: str) -> Int[np.ndarray, " n"]:
+    """Numbers of the characters of a split: 1000 for "train", 296 held out for "test".
+
+    Source: the published split, `numpy.random.RandomState(423).permutation(1296)` (MODELS: Li & Mandt).
+    """
+    order = np.random.RandomState(423).permutation(NUM_CHARACTERS)
+    return {"train": order[:NUM_TRAIN], "test": order[NUM_TRAIN:]}[split]
+
+
+def static_factors(numbers: Int[np.ndarray, " n"]) -> Int[np.ndarray, "n 4"]:
+    """The variant of skin, legs, shirt and hair of each character: its number's base-6 digits."""
+    powers = NUM_VARIANTS ** np.arange(len(ATTRIBUTES) - 1, -1, -1)
+    return np.asarray(numbers)[:, None] // powers % NUM_VARIANTS
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """One cell of the sheet: what the character does there."""
+
+    row: int
+    column: int
+    action: str
+    direction: str  # n, w, s or e: back, left, front, right
+    frame: int  # within the action
+
+
+class Sprites:
+    """The layers, held on one device (70 MB), from which any character in any pose is composited."""
+
+    def __init__(self, layers: UInt8[Tensor, "5 6 178 4 64 64"], poses: tuple[Pose, ...]) -> None:
+        self.layers, self.poses = layers, poses
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read and check the sheets.
+
+        Raises:
+            DataError: a file is missing, or is not the one that was published.
+
+        """
+        index = read_index(folder / "index.json")
+        poses = tuple(
+            Pose(pose["row"], pose["col"], pose["action"], pose["direction"], pose["frame"])
+            for pose in index["poses"]
+        )
+        layers = torch.zeros(
+            len(LAYER_ORDER), NUM_VARIANTS, len(poses), 4, TILE, TILE, dtype=torch.uint8
+        )
+        for layer in index["layers"]:
+            cells = torch.from_numpy(cut(read_sheet(folder / layer["file"], layer["sha256"]), poses))
+            slot = LAYER_ORDER.index(layer["attribute"])
+            chosen = slice(None) if layer["constant"] else layer["index"]
+            layers[slot, chosen] = cells
+        return cls(layers, poses)
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same sprites on another device, where they are then composited."""
+        return type(self)(self.layers.to(device), self.poses)
+
+    def render(
+        self, numbers: Int[Tensor, " n"], poses: Int[Tensor, " n"]
+    ) -> UInt8[Tensor, "n 3 64 64"]:
+        """Pictures of characters in poses, paired element by element."""
+        digits = [
+            numbers // NUM_VARIANTS**power % NUM_VARIANTS
+            for power in range(len(ATTRIBUTES) - 1, -1, -1)
+        ]
+        shoes = torch.zeros_like(numbers)
+        picture = torch.zeros(
+            len(numbers), 3, TILE, TILE, dtype=torch.int32, device=self.layers.device
+        )
+        for slot, variant in enumerate([*digits, shoes]):
+            layer = self.layers[slot, variant, poses].to(torch.int32)
+            alpha = layer[:, 3:]
+            # (a·s + (255 − a)·d) / 255, rounded to the nearest
+            picture = (alpha * layer[:, :3] + (255 - alpha) * picture + 127) // 255
+        return picture.to(torch.uint8)
+
+
+def read_index(path: Path) -> dict[str, Any]:
+    """The table of layers and poses.
+
+    Raises:
+        DataError: it is missing or not the expected one.
+
+    """
+    content = read_checked(path, INDEX_SHA256)
+    index: dict[str, Any] = json.loads(content)
+    return index
+
+
+def read_sheet(path: Path, sha256: str) -> UInt8[np.ndarray, "1344 832 4"]:
+    """One layer's sheet as RGBA.
+
+    Raises:
+        DataError: it is missing or not the expected one.
+
+    """
+    read_checked(path, sha256)
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+def read_checked(path: Path, sha256: str) -> bytes:
+    """The bytes of a file of the published set.
+
+    Raises:
+        DataError: it is missing or not the expected one.
+
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing; the sprite layers come from {__doc__.split('Source: ')[1]}")
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise DataError(f"{path} has SHA-256 {found}, expected {sha256}: fetch it anew")
+    return content
+
+
+def cut(
+    sheet: UInt8[np.ndarray, "1344 832 4"], poses: tuple[Pose, ...]
+) -> UInt8[np.ndarray, "178 4 64 64"]:
+    """The cells of the poses, in their order, channels first."""
+    tiles = rearrange(sheet, "(row h) (column w) c -> row column c h w", h=TILE, w=TILE)
+    return np.stack([tiles[pose.row, pose.column] for pose in poses])
+
+
+def sprite_pool(sprites: Sprites, split: str) -> ClipPool:
+    """Every character of a split in all 178 poses, as one clip each (2.2 GB for "train").
+
+    Any order of poses will do: the unordered VAE reads a clip as a set.
+    """
+    numbers = torch.from_numpy(characters(split))
+    poses = torch.arange(len(sprites.poses))
+    frames = torch.empty(len(numbers), len(poses), TILE, TILE, 3, dtype=torch.uint8)
+    for clip, number in zip(frames, numbers, strict=True):
+        clip.copy_(rearrange(sprites.render(number.expand(len(poses)), poses), "t c h w -> t h w c"))
+    return ClipPool.of_equal_clips(frames, aligned=True)

@@ -1,0 +1,30 @@
+"""What changes over a run: the learning rate and the weight of the dynamic KL."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Anneal:
+    """A weight that falls linearly from `start` to `end` over the first `share` of a run.
+
+    A heavy dynamic KL at first leaves the dynamic code empty, so that the static code has to carry all
+    of the identity; when the weight falls, the dynamic code takes the pose and only the pose. With
+    weight 1 throughout, skin colour settles in the dynamic code early and never leaves it.
+    """
+
+    start: float = 1.0
+    end: float = 1.0
+    share: float = 0.45
+
+    def __call__(self, progress: float) -> float:
+        """The weight at `progress` in [0, 1] of the run."""
+        fallen = min(progress / self.share, 1.0)
+        return self.start + (self.end - self.start) * fallen
+
+
+def cosine_with_warmup(step: int, steps: int, warmup: int) -> float:
+    """The share of the full learning rate at `step` of `steps`: linear rise, then half a cosine to 0."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
