@@ -1,0 +1,189 @@
+"""Models on disk: a folder with `config.json`, `model.safetensors` and the model card. No pickles anywhere."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from models.disentangler import Disentangler
+from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+
+FORMAT = 1
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+
+
+class CheckpointError(ValueError):
+    """A model folder cannot be loaded; the message says which file and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready for use, and what its folder says of it."""
+
+    model: Disentangler
+    name: str
+    digest: str  # "sha256:…" of weights, family and network
+    config: dict[str, Any]
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        """Held-out quantiles of the fit scores, and the spread of the dynamic code; {} if not measured."""
+        statistics: dict[str, Any] = self.config.get("statistics", {})
+        return statistics
+
+
+def build(family: str, network: Mapping[str, Any]) -> Disentangler:
+    """A model with untrained weights.
+
+    Raises:
+        CheckpointError: no such family, or sizes it does not have.
+
+    """
+    if family != UnorderedVAE.family:
+        raise CheckpointError(f"unknown family {family!r}, expected {UnorderedVAE.family!r}")
+    sizes = {key: tuple(value) if isinstance(value, list) else value for key, value in network.items()}
+    try:
+        return UnorderedVAE(UnorderedVAEConfig(**sizes))
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the network's sizes do not fit {family}: {error}") from error
+
+
+def digest_of(weights_sha256: str, family: str, network: Mapping[str, Any]) -> str:
+    """The identity of a model: what it computes, and nothing that is only said about it."""
+    said = json.dumps([weights_sha256, family, dict(network)], sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(said.encode()).hexdigest()}"
+
+
+def save_model(
+    folder: Path,
+    name: str,
+    model: Disentangler,
+    *,
+    data: Mapping[str, Any],
+    card: str,
+    statistics: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    dtype: torch.dtype = torch.float16,
+) -> str:
+    """Write a model folder and return the model's digest.
+
+    Raises:
+        CheckpointError: a weight does not survive `dtype` (it overflows, or was not finite before).
+
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        key: value.detach().cpu().to(dtype).contiguous() for key, value in model.state_dict().items()
+    }
+    for key, value in tensors.items():
+        if not torch.isfinite(value).all():
+            raise CheckpointError(f"weight {key} is not finite as {dtype}")
+    content = save_tensors(tensors)
+    network = json.loads(json.dumps(model.network()))
+    sha256 = hashlib.sha256(content).hexdigest()
+    config = {
+        "format": FORMAT,
+        "name": name,
+        "family": model.family,
+        "digest": digest_of(sha256, model.family, network),
+        "network": network,
+        "image_size": model.image_size,
+        "channels": model.channels,
+        "static_dim": model.static_dim,
+        "dynamic_dim": model.dynamic_dim,
+        "weights": {
+            "file": WEIGHTS,
+            "sha256": sha256,
+            "bytes": len(content),
+            "dtype": str(dtype).removeprefix("torch."),
+            "parameters": sum(value.numel() for value in tensors.values()),
+        },
+        "data": dict(data),
+        "statistics": dict(statistics or {}),
+        "metrics": dict(metrics or {}),
+    }
+    # The config goes last: a folder without one is no model, so a half-written one is never served.
+    write_atomically(folder / WEIGHTS, content)
+    write_atomically(folder / CARD, card.encode())
+    write_config(folder, config)
+    digest: str = config["digest"]
+    return digest
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Replace `config.json`, for instance with new metrics; nothing here enters the digest."""
+    write_atomically(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """`config.json` of a model folder.
+
+    Raises:
+        CheckpointError: it is missing, not JSON, or of another format.
+
+    """
+    try:
+        config: dict[str, Any] = json.loads((folder / CONFIG).read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder / CONFIG} cannot be read: {error}") from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise CheckpointError(f"{folder / CONFIG} is not a model description of format {FORMAT}")
+    return config
+
+
+def load_model(folder: Path, device: torch.device | str = "cpu") -> LoadedModel:
+    """Read a model folder, check it, and return the model in evaluation mode, in float32.
+
+    Raises:
+        CheckpointError: a file is missing, its size or SHA-256 is not what the config says, or the
+            weights are not those of the network.
+
+    """
+    config = read_config(folder)
+    try:
+        stated, family, network = config["weights"], config["family"], config["network"]
+        content = (folder / WEIGHTS).read_bytes()
+        if len(content) != stated["bytes"]:
+            raise CheckpointError(
+                f"{folder / WEIGHTS} has {len(content)} bytes, expected {stated['bytes']}"
+            )
+        sha256 = hashlib.sha256(content).hexdigest()
+        if sha256 != stated["sha256"]:
+            raise CheckpointError(f"{folder / WEIGHTS} has SHA-256 {sha256}, expected {stated['sha256']}")
+        if config["digest"] != digest_of(sha256, family, network):
+            raise CheckpointError(f"{folder / CONFIG} states a digest that is not that of its weights")
+        model = build(family, network)
+        tensors = {key: value.float() for key, value in load_tensors(content).items()}
+        model.load_state_dict(tensors)
+        name = str(config["name"])
+    except OSError as error:
+        raise CheckpointError(f"{folder / WEIGHTS} cannot be read: {error}") from error
+    except KeyError as error:
+        raise CheckpointError(f"{folder / CONFIG} lacks {error}") from error
+    except (SafetensorError, RuntimeError) as error:
+        raise CheckpointError(f"{folder / WEIGHTS} does not hold this network: {error}") from error
+    model = model.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return LoadedModel(model, name, config["digest"], config)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file whole: a reader sees the old bytes or the new ones."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
