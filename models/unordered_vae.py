@@ -344,6 +344,7 @@ class UnorderedVAE(Disentangler):
             dynamic_kl=rearrange(dynamic_kl, "(b t) -> b t", b=clips).sum(1),
         )
 
+    @torch.inference_mode()
     def score(
         self,
         frames: Float[Tensor, "t c h w"],
