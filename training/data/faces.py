@@ -1,15 +1,16 @@
 """Drawn faces as data: identities, their split, smooth motion, and pools of frames with every true factor known.
 
-Split: the numbers 0 to 559,871 of all identities are permuted once (`numpy.random.RandomState(2018)`, whose stream NumPy
-keeps fixed); the first 90 % of that order are for training, the last 10 % are held out. `identities("train", n)` is always the
-beginning of the training part, so a larger pool contains a smaller one, and nobody held out is ever drawn for training.
+Split: the numbers 0 to 559,871 of all identities are permuted once (`numpy.random.RandomState(2018)`, whose stream
+NumPy keeps fixed); the first 90 % of that order are for training, the last 10 % are held out. `identities("train", n)`
+is always the beginning of the training part, so a larger pool contains a smaller one, and nobody held out is ever
+drawn for training.
 
 `python -m training.data.faces --out var/data` draws the two pools that the recipes use.
 """
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -65,15 +66,13 @@ def identities(split: Split, count: int) -> list[Identity]:
     """Return the first `count` identities of a split.
 
     Raises:
-        ValueError: the split has fewer, or there is no such split.
+        ValueError: the split has fewer.
 
     """
-    parts = {"train": _order()[:NUM_TRAINING], "test": _order()[NUM_TRAINING:]}
-    if split not in parts:
-        raise ValueError(f"the faces are split into train and test, got {split!r}")
-    if not 0 < count <= len(parts[split]):
-        raise ValueError(f"the {split} split has {len(parts[split])} identities, got a count of {count}")
-    return [Identity.from_number(int(number)) for number in parts[split][:count]]
+    numbers = _order()[:NUM_TRAINING] if split == "train" else _order()[NUM_TRAINING:]
+    if not 0 < count <= len(numbers):
+        raise ValueError(f"the {split} split has {len(numbers)} identities, got a count of {count}")
+    return [Identity.from_number(int(number)) for number in numbers[:count]]
 
 
 def motion_path(rng: np.random.Generator, frames: int) -> np.ndarray:
@@ -97,7 +96,7 @@ def _target(rng: np.random.Generator, low: float, high: float, rests: bool) -> f
     return float(rng.uniform(low, high))
 
 
-def _minimum_jerk(rng: np.random.Generator, frames: int, target: partial[float]) -> np.ndarray:
+def _minimum_jerk(rng: np.random.Generator, frames: int, target: Callable[[], float]) -> np.ndarray:
     """Join targets by 10 t³ - 15 t⁴ + 6 t⁵, at rest at each, with 6 to 16 frames between them."""
     values: list[float] = []
     # Starting in the middle of a movement makes the first frame as likely to be anything as the others.
@@ -158,8 +157,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    for name, split, count in (("faces_test", "test", given.test), ("faces_train", "train", given.train)):
-        cached_pool(given.out, name, split, count, given.frames, processes=given.processes)
+    cached_pool(given.out, "faces_test", "test", given.test, given.frames, processes=given.processes)
+    cached_pool(given.out, "faces_train", "train", given.train, given.frames, processes=given.processes)
 
 
 if __name__ == "__main__":

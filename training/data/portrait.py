@@ -17,7 +17,8 @@ SUPERSAMPLING = 4
 MAX_YAW = math.radians(33)
 
 Colour = tuple[int, int, int]
-Point = tuple[float, float]
+Number = int | float
+Point = tuple[Number, Number]
 
 SKIN: tuple[Colour, ...] = (
     (255, 224, 204),
@@ -101,18 +102,21 @@ class Identity:
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> "Identity":
+        """Any identity, all equally likely."""
         return cls.from_number(int(rng.integers(NUM_IDENTITIES)))
 
     @property
     def number(self) -> int:
+        """The inverse of `from_number`."""
         return int(np.ravel_multi_index(astuple(self), tuple(FACTORS.values())))
 
     @property
     def levels(self) -> tuple[int, ...]:
+        """One level a factor, in the order of `FACTORS`."""
         return astuple(self)
 
 
-def draw(identity: Identity, pose: tuple[float, float, float], size: int = 64) -> np.ndarray:
+def draw(identity: Identity, pose: tuple[Number, Number, Number], size: int = 64) -> np.ndarray:
     """Draw one face as uint8 (size, size, 3); `pose` is smile in [-1, 1], surprise in [0, 1], turn in [-1, 1].
 
     Raises:
@@ -137,13 +141,13 @@ def _backdrop(background: int, size: int) -> Image.Image:
     return image
 
 
-def mix(first: Colour, second: Colour, share: float) -> Colour:
+def mix(first: Colour, second: Colour, share: Number) -> Colour:
     """Blend two colours; `share` is that of the second."""
     r, g, b = (round(a + (z - a) * share) for a, z in zip(first, second, strict=True))
     return r, g, b
 
 
-def ramp(value: float, low: float, high: float) -> float:
+def ramp(value: Number, low: Number, high: Number) -> float:
     """Rise smoothly from 0 at `low` to 1 at `high`."""
     t = min(max((value - low) / (high - low), 0.0), 1.0)
     return t * t * (3 - 2 * t)
@@ -153,7 +157,7 @@ class _Portrait:
     """The brush strokes of one face, from back to front."""
 
     def __init__(
-        self, identity: Identity, pose: tuple[float, float, float], brush: ImageDraw.ImageDraw, large: int
+        self, identity: Identity, pose: tuple[Number, Number, Number], brush: ImageDraw.ImageDraw, large: int
     ) -> None:
         self.smile, self.surprise, turn = (float(value) for value in pose)
         self.yaw = turn * MAX_YAW
@@ -174,6 +178,7 @@ class _Portrait:
         self.side = {"round": 0.56, "oval": 0.48, "square": 0.53, "heart": 0.53}[self.shape]
 
     def draw(self) -> None:
+        """Paint everything, what is behind before what is in front."""
         self._hair_behind()
         self._body()
         covered = self.style in ("bob", "long")
@@ -193,18 +198,18 @@ class _Portrait:
 
     # Geometry
 
-    def at(self, phi: float, radius: float | None = None) -> float:
+    def at(self, phi: Number, radius: Number | None = None) -> float:
         """Where on the canvas a point at the lateral angle phi (degrees) of the head appears."""
         return self.centre + (self.side if radius is None else radius) * math.sin(math.radians(phi) + self.yaw)
 
-    def foreshortened(self, phi: float) -> float:
+    def foreshortened(self, phi: Number) -> float:
         """How wide a thing at phi looks, as a share of its width seen from the front."""
         return max(math.cos(math.radians(phi) + self.yaw) / math.cos(math.radians(phi)), 0.12)
 
     def polygon(self, points: Iterable[Point], colour: Colour) -> None:
         self.brush.polygon([((x + 1) * self.half, (y + 1) * self.half) for x, y in points], fill=colour)
 
-    def oval(self, x: float, y: float, width: float, height: float, colour: Colour) -> None:
+    def oval(self, x: Number, y: Number, width: Number, height: Number, colour: Colour) -> None:
         """Fill an ellipse given by its centre and half axes."""
         half = self.half
         self.brush.ellipse(
@@ -212,27 +217,27 @@ class _Portrait:
             fill=colour,
         )
 
-    def stroke(self, points: list[Point], width: float, colour: Colour) -> None:
+    def stroke(self, points: list[Point], width: Number, colour: Colour) -> None:
         """Draw a line of even width with round ends."""
         scaled = [((x + 1) * self.half, (y + 1) * self.half) for x, y in points]
         self.brush.line(scaled, fill=colour, width=max(round(width * self.half), 1), joint="curve")
         for x, y in (points[0], points[-1]):
             self.oval(x, y, width / 2, width / 2, colour)
 
-    def girth(self, y: float, grow: float = 0.0, lift: float = 0.0) -> float:
+    def girth(self, y: Number, grow: Number = 0.0, lift: Number = 0.0) -> float:
         """The radius of the skull at a height, swollen sideways by `grow` and upwards by `lift`."""
         above = min(max((-0.02 - y) / (0.60 + lift), 0.0), 0.98)
         return (self.side + grow) * math.sqrt(1 - above * above)
 
-    def around(self, edge: Callable[[float], float], grow: float, lift: float) -> list[Point]:
-        """The visible half of a line around the head, right to left; its height is a function of the head's own angle."""
+    def around(self, edge: Callable[[Number], Number], grow: Number, lift: Number) -> list[Point]:
+        """The visible half of a line around the head, right to left, its height a function of the head's own angle."""
         points = []
         for seen in range(90, -91, -5):
             y = edge(abs(seen - math.degrees(self.yaw)))
             points.append((self.centre + self.girth(y, grow, lift) * math.sin(math.radians(seen)), y))
         return points
 
-    def outline(self, grow: float = 0.0, top: float = -0.62) -> list[Point]:
+    def outline(self, grow: Number = 0.0, top: float = -0.62) -> list[Point]:
         """The head's contour, clockwise from the left temple over the crown to the chin and back."""
         jaw, point = {"round": (0.98, 2.0), "oval": (0.94, 1.9), "square": (1.0, 3.6), "heart": (0.84, 1.35)}[
             self.shape
@@ -264,7 +269,7 @@ class _Portrait:
         self.polygon(self.outline(), self.skin)
 
     def _ear(self, near: bool) -> None:
-        """An ear goes from where it is attached outwards and back, so that it hides behind the head or slides over it."""
+        """An ear, from where it is attached outwards and back: a turn hides it or slides it over the head."""
         left = (self.yaw >= 0) == near
         sign = -1 if left else 1
         attached = self.centre + sign * self.side * self.cos
@@ -371,7 +376,7 @@ class _Portrait:
         if self.beard == "full":
             contour = [point for point in self.outline(grow=0.035) if point[1] > -0.02]
 
-            def top(phi: float) -> float:
+            def top(phi: Number) -> float:
                 return 0.20 + 0.09 * ramp(phi, 12, 38) - 0.30 * ramp(phi, 48, 82)
 
             edge = self.around(top, 0.02, 0.0)
@@ -402,7 +407,7 @@ class _Portrait:
     def _hair_in_front(self) -> None:
         side = self.side
 
-        def hairline(phi: float) -> float:
+        def hairline(phi: Number) -> float:
             """The lower edge of the hair at the lateral angle phi ≥ 0, in degrees."""
             nape = 0.2 * ramp(phi, 94, 125)
             if self.style == "crop":
@@ -434,7 +439,7 @@ class _Portrait:
                 crown.append((self.centre + (side + grow) * math.cos(angle), y))
         self.polygon(crown + edge, self.hair)
 
-        def on_hair(phi: float, y: float) -> Point:
+        def on_hair(phi: Number, y: Number) -> Point:
             return self.at(phi, self.girth(y, grow, lift)), y
 
         if self.style == "quiff":
@@ -459,7 +464,7 @@ class _Portrait:
                 self.stroke([on_hair(phi, -0.46), on_hair(phi * 0.8, -0.60)], 0.03, self.lock)
 
 
-def _rounded(x: float, y: float, width: float, height: float) -> list[Point]:
+def _rounded(x: Number, y: Number, width: Number, height: Number) -> list[Point]:
     """A superellipse between an ellipse and a rectangle, for hair that hangs."""
     points = []
     for degrees in range(0, 360, 8):
