@@ -11,13 +11,13 @@ from training.data.faces import (
     DYNAMIC,
     FACTORS,
     NUM_IDENTITIES,
-    NUM_TRAINING,
     FacesPool,
     Identity,
     cached_pool,
     draw,
     identities,
     motion_path,
+    numbers,
     render_pool,
 )
 
@@ -104,10 +104,11 @@ def test_numbers_and_identities_correspond_one_to_one():
 
 
 def test_nobody_is_in_both_splits():
-    train = {person.number for person in identities("train", NUM_TRAINING)}
-    test = {person.number for person in identities("test", NUM_IDENTITIES - NUM_TRAINING)}
+    train, test = set(numbers("train").tolist()), set(numbers("test").tolist())
     assert len(train) + len(test) == NUM_IDENTITIES
     assert not train & test
+    assert {person.number for person in identities("train", 2000)} <= train
+    assert {person.number for person in identities("test", 2000)} <= test
 
 
 def test_a_larger_request_begins_with_the_smaller_one():

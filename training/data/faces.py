@@ -24,7 +24,7 @@ from training.data.portrait import DYNAMIC, FACTORS, NUM_IDENTITIES, Identity, d
 
 __all__ = [
     "DYNAMIC", "FACTORS", "NUM_IDENTITIES", "FacesPool", "Identity", "cached_pool", "draw", "identities",
-    "motion_path", "render_pool",
+    "motion_path", "numbers", "render_pool",
 ]  # fmt: skip
 
 Split = Literal["train", "test"]
@@ -62,6 +62,11 @@ def _order() -> np.ndarray:
     return np.random.RandomState(SPLIT_SEED).permutation(NUM_IDENTITIES)
 
 
+def numbers(split: Split) -> np.ndarray:
+    """The numbers of all identities of a split, in the order in which `identities` takes them."""
+    return _order()[:NUM_TRAINING] if split == "train" else _order()[NUM_TRAINING:]
+
+
 def identities(split: Split, count: int) -> list[Identity]:
     """Return the first `count` identities of a split.
 
@@ -69,10 +74,10 @@ def identities(split: Split, count: int) -> list[Identity]:
         ValueError: the split has fewer.
 
     """
-    numbers = _order()[:NUM_TRAINING] if split == "train" else _order()[NUM_TRAINING:]
-    if not 0 < count <= len(numbers):
-        raise ValueError(f"the {split} split has {len(numbers)} identities, got a count of {count}")
-    return [Identity.from_number(int(number)) for number in numbers[:count]]
+    available = numbers(split)
+    if not 0 < count <= len(available):
+        raise ValueError(f"the {split} split has {len(available)} identities, got a count of {count}")
+    return [Identity.from_number(int(number)) for number in available[:count]]
 
 
 def motion_path(rng: np.random.Generator, frames: int) -> np.ndarray:
