@@ -1,0 +1,294 @@
+"""Job records: one Redis hash a job, changed only by the scripts of `transitions`, whoever asks.
+
+The service creates and cancels, a worker begins, beats and ends, the reaper takes back what a dead worker held. An execution
+id fences every step of a worker: once a job has been taken back, the late attempt's beats and results are refused.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from redis import Redis
+
+from jobs import transitions
+from jobs.artifacts import Artifact
+from jobs.errors import Problem, QueueFull, WorkerLost
+from jobs.events import PREFIX, TERMINAL
+from jobs.requests import JobRequest, parse_request
+from jobs.settings import Settings
+
+JOB_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class Beat(StrEnum):
+    """What a worker is told when it reports."""
+
+    GO = "go"
+    CANCEL = "cancel"  # stop, and end the job: whatever is committed, it ends as canceled
+    LOST = "lost"  # another attempt holds the job, or nobody: stop, and commit nothing
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job as it stood when it was read."""
+
+    id: str
+    kind: str
+    owner: str
+    model: str
+    digest: str
+    queue: str
+    request: dict[str, Any]
+    fingerprint: str
+    inputs: tuple[str, ...]
+    status: str
+    progress: float
+    stage: str
+    attempts: int
+    deliveries: int
+    execution: str
+    cancel: bool
+    purge: bool
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    expires: datetime | None
+    results: dict[str, Artifact]  # by media type
+    problem: Problem | None
+
+    @property
+    def ended_at_all(self) -> bool:
+        """Whether the job will not change any more."""
+        return self.status in TERMINAL
+
+    @property
+    def artifacts(self) -> tuple[str, ...]:
+        """Every file the job uses or made."""
+        return tuple(dict.fromkeys([*self.inputs, *(artifact.sha256 for artifact in self.results.values())]))
+
+    def parsed_request(self) -> JobRequest:
+        """Return what was asked, as the type that it was asked with."""
+        return parse_request(self.request)
+
+    @classmethod
+    def from_hash(cls, job_id: str, raw: Mapping[bytes, bytes]) -> "JobRecord":
+        """Read a record as Redis holds it."""
+        fields = {key.decode(): value.decode() for key, value in raw.items()}
+        problem = fields.get("problem")
+        return cls(
+            id=job_id,
+            kind=fields["kind"],
+            owner=fields["owner"],
+            model=fields["model"],
+            digest=fields["digest"],
+            queue=fields["queue"],
+            request=json.loads(fields["request"]),
+            fingerprint=fields["fingerprint"],
+            inputs=tuple(json.loads(fields["inputs"])),
+            status=fields["status"],
+            progress=float(fields["progress"]),
+            stage=fields["stage"],
+            attempts=int(fields["attempts"]),
+            deliveries=int(fields["deliveries"]),
+            execution=fields["execution"],
+            cancel=fields["cancel"] == "1",
+            purge=fields.get("purge") == "1",
+            created=_time(fields["created"]),
+            started=_time(fields["started"]) if "started" in fields else None,
+            ended=_time(fields["ended"]) if "ended" in fields else None,
+            expires=_time(fields["expires"]) if "expires" in fields else None,
+            results={
+                media_type: Artifact(entry["sha256"], entry["bytes"])
+                for media_type, entry in json.loads(fields.get("results", "{}")).items()
+            },
+            problem=Problem.from_dict(json.loads(problem)) if problem else None,
+        )
+
+
+class JobStore:
+    """The records. Synchronous: the service calls it from its thread pool."""
+
+    def __init__(self, redis: Redis, settings: Settings) -> None:
+        self.redis = redis
+        self.settings = settings
+        self._scripts: dict[str, Any] = {}
+
+    @staticmethod
+    def new_id() -> str:
+        """Return an id for a job to be: 122 random bits, so knowing one is being allowed to guess no other."""
+        return uuid.uuid4().hex
+
+    # What the service does
+
+    def create_once(self, job_id: str, request: JobRequest, owner: str) -> JobRecord:
+        """Create a job, or return the one that already answers the same request of the same owner.
+
+        Raises:
+            QueueFull: the queue holds as many jobs as it may.
+
+        """
+        fingerprint = request.fingerprint(owner)
+        fields = {
+            "kind": request.kind,
+            "owner": owner,
+            "model": request.model,
+            "digest": request.digest,
+            "queue": request.queue,
+            "request": request.model_dump_json(),
+            "fingerprint": fingerprint,
+            "inputs": json.dumps(request.inputs),
+            "progress": "0",
+            "stage": "waiting",
+            "attempts": "0",
+            "deliveries": "1",
+            "execution": "",
+            "cancel": "0",
+        }
+        pairs = [part for pair in fields.items() for part in pair]
+        created = self._run(
+            transitions.CREATE, job_id, fingerprint, request.queue, owner, self.settings.queue_limit, *pairs
+        )
+        if created == "full":
+            raise queue_full(request.queue, self.settings.queue_limit)
+        record = self.get(created)
+        assert record is not None, "a record outlives the script that found it"
+        return record
+
+    def get(self, job_id: str) -> JobRecord | None:
+        """Return a job as it stands, or None if it never was or has expired."""
+        raw = self.redis.hgetall(f"{PREFIX}job:{job_id}")
+        return JobRecord.from_hash(job_id, raw) if raw else None
+
+    def once_was(self, job_id: str, owner: str) -> bool:
+        """Whether a job without a record is known to have been this owner's."""
+        return self.redis.get(f"{PREFIX}gone:{job_id}") == owner.encode()
+
+    def position(self, record: JobRecord) -> int | None:
+        """Return the job's place in its queue, 1 for the next to run."""
+        rank = self.redis.zrank(f"{PREFIX}queued:{record.queue}", record.id)
+        return None if rank is None else rank + 1
+
+    def queue_length(self, queue: str) -> int:
+        """Return how many jobs wait in a queue."""
+        return self.redis.zcard(f"{PREFIX}queued:{queue}")
+
+    def pin(self, job_id: str, artifacts: Iterable[str]) -> None:
+        """Say that a job uses artifacts. Done before they are published, a purge of another job cannot remove them."""
+        names = list(artifacts)
+        if names:
+            self._script(transitions.PIN)(args=[PREFIX, job_id, *names])
+
+    def request_cancel(self, job_id: str, purge: bool = False) -> str:
+        """Ask a job to stop: `canceled` (it was queued), `asked` (it runs), `again`, `finished` or `missing`."""
+        if purge and self.redis.exists(f"{PREFIX}job:{job_id}"):
+            self.redis.hset(f"{PREFIX}job:{job_id}", "purge", "1")
+        return self._run(transitions.CANCEL, job_id, self.settings.result_ttl)
+
+    def purge(self, record: JobRecord) -> list[str]:
+        """Forget a job now and return the artifacts that no other job uses, for the caller to delete."""
+        return [name.decode() for name in self._script(transitions.PURGE)(args=[PREFIX, record.id, *record.artifacts])]
+
+    def forget_fingerprint(self, record: JobRecord) -> None:
+        """Let the same request make a new job: this one's results have been lost."""
+        self.redis.delete(f"{PREFIX}fingerprint:{record.fingerprint}")
+
+    # What a worker does
+
+    def begin(self, job_id: str, execution_id: str) -> JobRecord | None:
+        """Start an attempt; None when there is nothing to do: canceled, ended, gone, or running elsewhere."""
+        settings = self.settings
+        if (
+            self._run(transitions.BEGIN, job_id, execution_id, settings.lease_seconds, settings.max_attempts)
+            == "refused"
+        ):
+            return None
+        return self.get(job_id)
+
+    def beat(self, job_id: str, execution_id: str, progress: float | None = None, stage: str = "") -> Beat:
+        """Renew the lease, report progress in [0, 1] (it never falls) and the stage, and hear whether to go on."""
+        share = "" if progress is None else f"{min(max(progress, 0.0), 1.0):.4f}"
+        return Beat(self._run(transitions.BEAT, job_id, execution_id, self.settings.lease_seconds, share, stage))
+
+    def commit(self, job_id: str, execution_id: str, results: Mapping[str, Artifact]) -> bool:
+        """End the job with its results, by media type; False when this attempt no longer holds the job, or was canceled."""
+        self.pin(job_id, [artifact.sha256 for artifact in results.values()])
+        entries = {kind: {"sha256": artifact.sha256, "bytes": artifact.bytes} for kind, artifact in results.items()}
+        return self._end(job_id, execution_id, "succeeded", results=json.dumps(entries)) == "succeeded"
+
+    def fail(self, job_id: str, execution_id: str, problem: Problem) -> bool:
+        """End the job with the problem that it would have been answered with; False when this attempt no longer holds it."""
+        return self._end(job_id, execution_id, "failed", problem=problem) == "failed"
+
+    def acknowledge_cancel(self, job_id: str, execution_id: str) -> bool:
+        """End the job as canceled; False when this attempt no longer holds it."""
+        return self._end(job_id, execution_id, "canceled") == "canceled"
+
+    def _end(
+        self, job_id: str, execution_id: str, status: str, results: str = "{}", problem: Problem | None = None
+    ) -> str:
+        return self._run(
+            transitions.END,
+            job_id,
+            execution_id,
+            self.settings.result_ttl,
+            status,
+            results,
+            json.dumps(problem.to_dict()) if problem else "",
+            "1" if problem and problem.lasting else "0",
+        )
+
+    # What the reaper does
+
+    def take_back(self, job_id: str, execution_id: str = "*") -> str:
+        """Queue again what an attempt gave up (its id) or let lapse (`*`): `queued`, `failed`, `canceled` or `refused`.
+
+        A caller that gets `queued` must hand the job to RQ again; should it die before, the reaper finds that out.
+        """
+        settings = self.settings
+        lost = WorkerLost(f"the worker died {settings.max_attempts} times on this job; it is not tried again")
+        problem = json.dumps(lost.to_dict())
+        return self._run(
+            transitions.TAKE_BACK, job_id, execution_id, settings.result_ttl, settings.max_attempts, problem
+        )
+
+    def redeliver(self, record: JobRecord) -> bool:
+        """Count another delivery of a queued job that its queue has lost; False when it is not so any more."""
+        return self._script(transitions.REDELIVER)(args=[PREFIX, record.id, record.deliveries]) == 1
+
+    def lapsed(self) -> list[str]:
+        """Return the running jobs whose lease has run out."""
+        now = self.now()
+        return [job_id.decode() for job_id in self.redis.zrangebyscore(f"{PREFIX}running", "-inf", now)]
+
+    def queued(self, queue: str) -> list[str]:
+        """Return the jobs that wait in a queue, oldest first."""
+        return [job_id.decode() for job_id in self.redis.zrange(f"{PREFIX}queued:{queue}", 0, -1)]
+
+    def now(self) -> float:
+        """Return Redis's time, the only clock that records know."""
+        seconds, microseconds = self.redis.time()
+        return seconds + microseconds / 1e6
+
+    def _run(self, script: str, *arguments: str | float) -> str:
+        return self._script(script)(args=[PREFIX, *arguments]).decode()
+
+    def _script(self, script: str) -> Any:
+        if script not in self._scripts:
+            self._scripts[script] = self.redis.register_script(script)
+        return self._scripts[script]
+
+
+def queue_full(queue: str, limit: int) -> QueueFull:
+    """Return the problem of a queue that takes no more."""
+    return QueueFull(
+        f"{limit} jobs already wait in the {queue} queue; try again when some have run", headers={"Retry-After": "10"}
+    )
+
+
+def _time(stamp: str) -> datetime:
+    return datetime.fromtimestamp(float(stamp), UTC)

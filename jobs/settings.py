@@ -1,0 +1,54 @@
+"""Where Twofold runs: one variable each, `TWOFOLD_REDIS_URL` and so on, read at a process's edge and passed inwards."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
+class Settings(BaseSettings):
+    """Deployment settings. What a model or a training run is does not belong here."""
+
+    model_config = SettingsConfigDict(env_prefix="TWOFOLD_", frozen=True, extra="forbid")
+
+    redis_url: str | None = Field(
+        None, description="redis://, rediss:// or unix:// address; none starts the embedded server"
+    )
+    data_dir: Folder = Field(Path("var"), description="artifacts, and the embedded server's files")
+    models_dir: Folder | None = Field(None, description="a folder of the user's own models, beside the shipped ones")
+    default_model: str = "faces-vae"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    insecure: bool = Field(False, description="listen beyond loopback although there are no keys")
+    wait_max: PositiveFloat = Field(60, description="seconds a request may wait for its job, whatever it asks for")
+
+    upload_max_bytes: PositiveInt = 512 * 2**20
+    upload_idle_timeout: PositiveFloat = Field(20, description="seconds without a byte before an upload is given up")
+    upload_min_rate: PositiveInt = Field(
+        4096, description="bytes/s an upload must average once it lasts longer than the idle timeout"
+    )
+    min_free_bytes: Annotated[int, Field(ge=0)] = Field(
+        256 * 2**20, description="disk space that uploads and results leave free"
+    )
+
+    max_clip_frames: PositiveInt = 4096
+    max_frame_pixels: PositiveInt = 4096 * 4096
+    decode_timeout: PositiveFloat = Field(120, description="seconds to decode one clip")
+    job_timeout: PositiveInt = Field(900, description="seconds of work before a job fails")
+
+    queue_limit: PositiveInt = Field(100, description="jobs that may wait in each queue")
+    lease_seconds: PositiveFloat = Field(45, description="a job whose worker is silent this long is taken back")
+    max_attempts: PositiveInt = 3
+    result_ttl: PositiveInt = Field(
+        24 * 3600, description="seconds that a finished job, its events and its results live"
+    )
+
+    @property
+    def artifact_dir(self) -> Path:
+        """The folder of uploads and results."""
+        return self.data_dir / "artifacts"

@@ -1,0 +1,53 @@
+"""Removes the files that no job has any use for: uploads cut short, results of jobs that have expired."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis import Redis
+
+from jobs.artifacts import ArtifactStore
+from jobs.events import PREFIX
+
+UNFINISHED_FOR = 3600.0  # seconds without a write before an unfinished file is taken for abandoned
+UNUSED_FOR = 3600.0  # seconds since a file appeared before it must have a job
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep removed."""
+
+    unfinished: int
+    unused: int
+
+
+def sweep(
+    redis: Redis, artifacts: ArtifactStore, unfinished_for: float = UNFINISHED_FOR, unused_for: float = UNUSED_FOR
+) -> Swept:
+    """Remove abandoned and unused files. A file is used while any job that pinned it has a record."""
+    now = time.time()
+    unfinished = unused = 0
+    for path in artifacts.unfinished():
+        if _age(path, now) >= unfinished_for:
+            path.unlink(missing_ok=True)
+            unfinished += 1
+    for path in artifacts.all():
+        if _age(path, now) >= unused_for and not _used(redis, path.name):
+            unused += artifacts.delete(path.name)
+    return Swept(unfinished, unused)
+
+
+def _age(path: Path, now: float) -> float:
+    try:
+        return now - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0  # it was finished or removed meanwhile
+
+
+def _used(redis: Redis, sha256: str) -> bool:
+    uses = f"{PREFIX}uses:{sha256}"
+    for job_id, pinned in redis.zrange(uses, 0, -1, withscores=True):
+        if redis.exists(f"{PREFIX}job:{job_id.decode()}") or time.time() - pinned < UNUSED_FOR:
+            return True
+        redis.zrem(uses, job_id)
+    return False

@@ -1,0 +1,242 @@
+"""The transitions of a job's record, as scripts that Redis runs whole, so that of two processes one wins and the other is told.
+
+Every change of state is written to the record, to the sets that queue and reaper read, and to the job's event stream in one
+step. Time is Redis's own, so that clocks of hosts need not agree. ARGV[1] of every script is the key prefix.
+"""
+
+_PRELUDE = """
+local prefix = ARGV[1]
+local time = redis.call('TIME')
+local now = string.format('%d.%06d', tonumber(time[1]), tonumber(time[2]))
+
+local function publish(id, event, data)
+  redis.call('XADD', prefix .. 'events:' .. id, 'MAXLEN', '~', 1000, '*', 'event', event, 'data', cjson.encode(data))
+end
+
+local function take_out_of_queue(id, queue)
+  redis.call('ZREM', prefix .. 'queued:' .. queue, id)
+  redis.call('ZREM', prefix .. 'missing', id)
+end
+
+local function finish(id, key, status, ttl)
+  local expires = string.format('%.6f', tonumber(now) + tonumber(ttl))
+  redis.call('HSET', key, 'status', status, 'ended', now, 'expires', expires, 'execution', '')
+  redis.call('ZREM', prefix .. 'running', id)
+  publish(id, 'status', {status = status})
+  redis.call('EXPIRE', key, ttl)
+  redis.call('EXPIRE', prefix .. 'events:' .. id, ttl)
+  local fingerprint = prefix .. 'fingerprint:' .. redis.call('HGET', key, 'fingerprint')
+  if redis.call('GET', fingerprint) == id then redis.call('EXPIRE', fingerprint, ttl) end
+  redis.call('EXPIRE', prefix .. 'gone:' .. id, 2 * tonumber(ttl) + 60)
+end
+"""
+
+# ARGV: prefix, id, fingerprint, queue, owner, limit of the queue, then fields and values of the record.
+CREATE = (
+    _PRELUDE
+    + """
+local id, queue = ARGV[2], ARGV[4]
+local fingerprint = prefix .. 'fingerprint:' .. ARGV[3]
+local earlier = redis.call('GET', fingerprint)
+if earlier then
+  local fields = redis.call('HMGET', prefix .. 'job:' .. earlier, 'status', 'cancel', 'lasting')
+  local status = fields[1]
+  local alive = (status == 'queued' or status == 'running') and fields[2] ~= '1'
+  if alive or status == 'succeeded' or (status == 'failed' and fields[3] == '1') then return earlier end
+end
+if redis.call('ZCARD', prefix .. 'queued:' .. queue) >= tonumber(ARGV[6]) then return 'full' end
+local key = prefix .. 'job:' .. id
+redis.call('HSET', key, 'status', 'queued', 'created', now, unpack(ARGV, 7))
+redis.call('SET', fingerprint, id)
+redis.call('SET', prefix .. 'gone:' .. id, ARGV[5])
+redis.call('ZADD', prefix .. 'queued:' .. queue, now, id)
+publish(id, 'status', {status = 'queued'})
+return id
+"""
+)
+
+# ARGV: prefix, id, execution, lease seconds, attempts allowed. A job whose lease ran out may be taken over. Answers begun or refused.
+BEGIN = (
+    _PRELUDE
+    + """
+local id = ARGV[2]
+local key = prefix .. 'job:' .. id
+local fields = redis.call('HMGET', key, 'status', 'queue', 'attempts', 'cancel')
+if not fields[1] then return 'refused' end
+if fields[1] == 'running' then
+  local lease = redis.call('ZSCORE', prefix .. 'running', id)
+  if fields[4] == '1' or (lease and tonumber(lease) > tonumber(now)) then return 'refused' end
+  if tonumber(fields[3]) >= tonumber(ARGV[5]) then return 'refused' end
+elseif fields[1] ~= 'queued' then
+  return 'refused'
+end
+take_out_of_queue(id, fields[2])
+redis.call('HINCRBY', key, 'attempts', 1)
+redis.call('HSET', key, 'status', 'running', 'execution', ARGV[3], 'started', now, 'progress', '0', 'stage', 'starting')
+redis.call('ZADD', prefix .. 'running', tonumber(now) + tonumber(ARGV[4]), id)
+publish(id, 'status', {status = 'running', attempts = tonumber(fields[3]) + 1})
+return 'begun'
+"""
+)
+
+# ARGV: prefix, id, execution, lease seconds, progress or '', stage or ''. Answers go, cancel or lost.
+BEAT = (
+    _PRELUDE
+    + """
+local id = ARGV[2]
+local key = prefix .. 'job:' .. id
+local fields = redis.call('HMGET', key, 'status', 'execution', 'cancel', 'progress', 'stage')
+if fields[1] ~= 'running' or fields[2] ~= ARGV[3] then return 'lost' end
+redis.call('ZADD', prefix .. 'running', tonumber(now) + tonumber(ARGV[4]), id)
+local progress, stage = fields[4], fields[5]
+if ARGV[5] ~= '' and tonumber(ARGV[5]) > tonumber(progress) then progress = ARGV[5] end
+if ARGV[6] ~= '' then stage = ARGV[6] end
+if progress ~= fields[4] or stage ~= fields[5] then
+  redis.call('HSET', key, 'progress', progress, 'stage', stage)
+  publish(id, 'progress', {progress = tonumber(progress), stage = stage})
+end
+if fields[3] == '1' then return 'cancel' end
+return 'go'
+"""
+)
+
+# ARGV: prefix, id, execution, ttl, status, results, problem, lasting. The compare-and-set: only the execution that holds the
+# job may end it. A job that was asked to stop does not succeed any more. Answers the state reached, or refused.
+END = (
+    _PRELUDE
+    + """
+local id = ARGV[2]
+local key = prefix .. 'job:' .. id
+local fields = redis.call('HMGET', key, 'status', 'execution', 'cancel')
+if fields[1] ~= 'running' or fields[2] ~= ARGV[3] then return 'refused' end
+local status = ARGV[5]
+if fields[3] == '1' then status = 'canceled' end
+if status == 'succeeded' then
+  redis.call('HSET', key, 'results', ARGV[6], 'progress', '1', 'stage', 'done')
+elseif status == 'failed' then
+  redis.call('HSET', key, 'problem', ARGV[7], 'lasting', ARGV[8])
+end
+finish(id, key, status, ARGV[4])
+if status == 'succeeded' then publish(id, 'result', {results = cjson.decode(ARGV[6])}) end
+return status
+"""
+)
+
+# ARGV: prefix, id, ttl. Answers canceled, asked, again, finished or missing.
+CANCEL = (
+    _PRELUDE
+    + """
+local id = ARGV[2]
+local key = prefix .. 'job:' .. id
+local fields = redis.call('HMGET', key, 'status', 'queue', 'cancel')
+local status = fields[1]
+if not status then return 'missing' end
+if status == 'queued' then
+  take_out_of_queue(id, fields[2])
+  redis.call('HSET', key, 'cancel', '1')
+  finish(id, key, 'canceled', ARGV[3])
+  return 'canceled'
+elseif status == 'running' then
+  if fields[3] == '1' then return 'again' end
+  redis.call('HSET', key, 'cancel', '1')
+  publish(id, 'status', {status = 'running', canceling = true})
+  return 'asked'
+elseif status == 'canceled' then
+  return 'again'
+end
+return 'finished'
+"""
+)
+
+# ARGV: prefix, id, execution or '*', ttl, attempts allowed, problem. Takes a job back from an execution that gave it up
+# (its own id) or went silent ('*', and then only once the lease has run out). Answers queued, failed, canceled or refused.
+TAKE_BACK = (
+    _PRELUDE
+    + """
+local id = ARGV[2]
+local key = prefix .. 'job:' .. id
+local fields = redis.call('HMGET', key, 'status', 'execution', 'cancel', 'attempts', 'queue')
+if fields[1] ~= 'running' then
+  redis.call('ZREM', prefix .. 'running', id)
+  return 'refused'
+end
+if ARGV[3] == '*' then
+  local lease = redis.call('ZSCORE', prefix .. 'running', id)
+  if lease and tonumber(lease) > tonumber(now) then return 'refused' end
+elseif fields[2] ~= ARGV[3] then
+  return 'refused'
+end
+if fields[3] == '1' then
+  finish(id, key, 'canceled', ARGV[4])
+  return 'canceled'
+end
+if tonumber(fields[4]) >= tonumber(ARGV[5]) then
+  redis.call('HSET', key, 'problem', ARGV[6], 'lasting', '0')
+  finish(id, key, 'failed', ARGV[4])
+  return 'failed'
+end
+redis.call('HSET', key, 'status', 'queued', 'execution', '', 'progress', '0', 'stage', 'waiting for another attempt')
+redis.call('HINCRBY', key, 'deliveries', 1)
+redis.call('ZREM', prefix .. 'running', id)
+redis.call('ZADD', prefix .. 'queued:' .. fields[5], redis.call('HGET', key, 'created'), id)
+publish(id, 'status', {status = 'queued', attempts = tonumber(fields[4])})
+return 'queued'
+"""
+)
+
+# ARGV: prefix, id, deliveries as seen. Counts one more delivery of a queued job that its RQ queue has lost. Answers 1 or 0.
+REDELIVER = (
+    _PRELUDE
+    + """
+local id = ARGV[2]
+local key = prefix .. 'job:' .. id
+local fields = redis.call('HMGET', key, 'status', 'deliveries')
+redis.call('ZREM', prefix .. 'missing', id)
+if fields[1] ~= 'queued' or fields[2] ~= ARGV[3] then return 0 end
+redis.call('HINCRBY', key, 'deliveries', 1)
+return 1
+"""
+)
+
+# ARGV: prefix, id, artifacts... Forgets a job and answers the artifacts that nobody else uses now. A use counts while its job
+# has a record, or for a minute after it was pinned: the record may not have been written yet.
+PURGE = (
+    _PRELUDE
+    + """
+local id = ARGV[2]
+local key = prefix .. 'job:' .. id
+local fields = redis.call('HMGET', key, 'fingerprint', 'queue')
+if fields[1] then
+  local fingerprint = prefix .. 'fingerprint:' .. fields[1]
+  if redis.call('GET', fingerprint) == id then redis.call('DEL', fingerprint) end
+  take_out_of_queue(id, fields[2])
+end
+redis.call('ZREM', prefix .. 'running', id)
+redis.call('DEL', key, prefix .. 'events:' .. id)
+local unused = {}
+for i = 3, #ARGV do
+  local uses = prefix .. 'uses:' .. ARGV[i]
+  redis.call('ZREM', uses, id)
+  local used = false
+  local pins = redis.call('ZRANGE', uses, 0, -1, 'WITHSCORES')
+  for j = 1, #pins, 2 do
+    if tonumber(pins[j + 1]) > tonumber(now) - 60 or redis.call('EXISTS', prefix .. 'job:' .. pins[j]) == 1 then
+      used = true
+    else
+      redis.call('ZREM', uses, pins[j])
+    end
+  end
+  if not used then unused[#unused + 1] = ARGV[i] end
+end
+return unused
+"""
+)
+
+# ARGV: prefix, id, artifacts... Says that a job uses these artifacts.
+PIN = (
+    _PRELUDE
+    + """
+for i = 3, #ARGV do redis.call('ZADD', prefix .. 'uses:' .. ARGV[i], now, ARGV[2]) end
+return #ARGV - 2
+"""
+)
