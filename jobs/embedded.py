@@ -169,7 +169,7 @@ class EmbeddedServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(),
+                preexec_fn=die_with_parent(),
             )
         self.pid_file.write_text(str(self.process.pid))
 
@@ -225,7 +225,7 @@ def socket_path(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"twofold-{os.getuid()}-{name}" / "redis.sock"
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
     """Return what makes the kernel end the child with us, where the kernel can."""
     if not sys.platform.startswith("linux"):
         return None

@@ -1,5 +1,6 @@
 """Where Twofold runs: one variable each, `TWOFOLD_REDIS_URL` and so on, read at a process's edge and passed inwards."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -52,3 +53,8 @@ class Settings(BaseSettings):
     def artifact_dir(self) -> Path:
         """The folder of uploads and results."""
         return self.data_dir / "artifacts"
+
+    def environment(self) -> dict[str, str]:
+        """Return this process's environment with these settings in it, for a child process that is to share them."""
+        said = {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
+        return {**os.environ, **{f"TWOFOLD_{name.upper()}": str(value) for name, value in said.items()}}
