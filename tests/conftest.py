@@ -55,8 +55,8 @@ def _redis_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_url(_redis_server: str) -> Iterator[str]:
+def redis_url(_redis_server: str) -> str:
     """The address of a real, empty server of this test session."""
     with redis.Redis.from_url(_redis_server) as connection:
         connection.flushall()
-    yield _redis_server
+    return _redis_server
