@@ -31,7 +31,7 @@ class Catalogue:
     """The models on disk. Folders are looked at anew each time, files only when they have changed."""
 
     def __init__(self, settings: Settings) -> None:
-        self.folders = [folder for folder in (zoo(), settings.models_dir) if folder is not None]
+        self.folders = [folder for folder in (zoo(), settings.own_models_dir) if folder is not None]
         self.default = settings.default_model
         self._read: dict[Path, tuple[tuple[int, int], ModelEntry | None]] = {}
 

@@ -19,7 +19,9 @@ class Settings(BaseSettings):
         None, description="redis://, rediss:// or unix:// address; none starts the embedded server"
     )
     data_dir: Folder = Field(Path("var"), description="artifacts, and the embedded server's files")
-    models_dir: Folder | None = Field(None, description="a folder of the user's own models, beside the shipped ones")
+    models_dir: Folder | None = Field(
+        None, description="the user's own models, beside the shipped ones; else data_dir/models"
+    )
     default_model: str = "faces-vae"
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
@@ -53,6 +55,11 @@ class Settings(BaseSettings):
     def artifact_dir(self) -> Path:
         """The folder of uploads and results."""
         return self.data_dir / "artifacts"
+
+    @property
+    def own_models_dir(self) -> Path:
+        """The folder of the user's own models; it need not exist."""
+        return self.models_dir or self.data_dir / "models"
 
     def environment(self) -> dict[str, str]:
         """Return this process's environment with these settings in it, for a child process that is to share them."""
