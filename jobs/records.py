@@ -1,7 +1,8 @@
 """Job records: one Redis hash a job, changed only by the scripts of `transitions`, whoever asks.
 
-The service creates and cancels, a worker begins, beats and ends, the reaper takes back what a dead worker held. An execution
-id fences every step of a worker: once a job has been taken back, the late attempt's beats and results are refused.
+The service creates and cancels, a worker begins, beats and ends, the reaper takes back what a dead worker held. An
+execution id fences every step of a worker: once a job has been taken back, the late attempt's beats and results are
+refused.
 """
 
 import json
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from redis import Redis
 
@@ -162,7 +163,7 @@ class JobStore:
     def get(self, job_id: str) -> JobRecord | None:
         """Return a job as it stands, or None if it never was or has expired."""
         raw = self.redis.hgetall(f"{PREFIX}job:{job_id}")
-        return JobRecord.from_hash(job_id, raw) if raw else None
+        return JobRecord.from_hash(job_id, cast(Mapping[bytes, bytes], raw)) if raw else None
 
     def once_was(self, job_id: str, owner: str) -> bool:
         """Whether a job without a record is known to have been this owner's."""
@@ -171,7 +172,7 @@ class JobStore:
     def position(self, record: JobRecord) -> int | None:
         """Return the job's place in its queue, 1 for the next to run."""
         rank = self.redis.zrank(f"{PREFIX}queued:{record.queue}", record.id)
-        return None if rank is None else rank + 1
+        return None if rank is None else cast(int, rank) + 1
 
     def queue_length(self, queue: str) -> int:
         """Return how many jobs wait in a queue."""
@@ -191,7 +192,7 @@ class JobStore:
 
     def purge(self, record: JobRecord) -> list[str]:
         """Forget a job now and return the artifacts that no other job uses, for the caller to delete."""
-        return [name.decode() for name in self._script(transitions.PURGE)(args=[PREFIX, record.id, *record.artifacts])]
+        return _names(self._script(transitions.PURGE)(args=[PREFIX, record.id, *record.artifacts]))
 
     def forget_fingerprint(self, record: JobRecord) -> None:
         """Let the same request make a new job: this one's results have been lost."""
@@ -215,13 +216,13 @@ class JobStore:
         return Beat(self._run(transitions.BEAT, job_id, execution_id, self.settings.lease_seconds, share, stage))
 
     def commit(self, job_id: str, execution_id: str, results: Mapping[str, Artifact]) -> bool:
-        """End the job with its results, by media type; False when this attempt no longer holds the job, or was canceled."""
+        """End the job with its results, by media type; False when this attempt lost the job, or it was canceled."""
         self.pin(job_id, [artifact.sha256 for artifact in results.values()])
         entries = {kind: {"sha256": artifact.sha256, "bytes": artifact.bytes} for kind, artifact in results.items()}
         return self._end(job_id, execution_id, "succeeded", results=json.dumps(entries)) == "succeeded"
 
     def fail(self, job_id: str, execution_id: str, problem: Problem) -> bool:
-        """End the job with the problem that it would have been answered with; False when this attempt no longer holds it."""
+        """End the job with the problem that its asker reads; False when this attempt no longer holds it."""
         return self._end(job_id, execution_id, "failed", problem=problem) == "failed"
 
     def acknowledge_cancel(self, job_id: str, execution_id: str) -> bool:
@@ -258,16 +259,16 @@ class JobStore:
 
     def redeliver(self, record: JobRecord) -> bool:
         """Count another delivery of a queued job that its queue has lost; False when it is not so any more."""
-        return self._script(transitions.REDELIVER)(args=[PREFIX, record.id, record.deliveries]) == 1
+        return bool(self._script(transitions.REDELIVER)(args=[PREFIX, record.id, record.deliveries]))
 
     def lapsed(self) -> list[str]:
         """Return the running jobs whose lease has run out."""
         now = self.now()
-        return [job_id.decode() for job_id in self.redis.zrangebyscore(f"{PREFIX}running", "-inf", now)]
+        return _names(self.redis.zrangebyscore(f"{PREFIX}running", "-inf", now))
 
     def queued(self, queue: str) -> list[str]:
         """Return the jobs that wait in a queue, oldest first."""
-        return [job_id.decode() for job_id in self.redis.zrange(f"{PREFIX}queued:{queue}", 0, -1)]
+        return _names(self.redis.zrange(f"{PREFIX}queued:{queue}", 0, -1))
 
     def now(self) -> float:
         """Return Redis's time, the only clock that records know."""
@@ -275,7 +276,7 @@ class JobStore:
         return seconds + microseconds / 1e6
 
     def _run(self, script: str, *arguments: str | float) -> str:
-        return self._script(script)(args=[PREFIX, *arguments]).decode()
+        return str(self._script(script)(args=[PREFIX, *arguments]), "utf-8")
 
     def _script(self, script: str) -> Any:
         if script not in self._scripts:
@@ -288,6 +289,10 @@ def queue_full(queue: str, limit: int) -> QueueFull:
     return QueueFull(
         f"{limit} jobs already wait in the {queue} queue; try again when some have run", headers={"Retry-After": "10"}
     )
+
+
+def _names(members: Any) -> list[str]:
+    return [str(member, "utf-8") for member in members]
 
 
 def _time(stamp: str) -> datetime:

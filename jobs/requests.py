@@ -63,9 +63,9 @@ def _dims(value: Any) -> Any:
         return value
     if isinstance(value, str) and re.fullmatch(r" *[0-9]{1,4} *, *[0-9]{1,4} *", value):
         value = [int(part) for part in value.split(",")]
-    if isinstance(value, list | tuple) and len(value) == 2 and all(type(part) is int and part >= 0 for part in value):
-        if value[0] != value[1]:
-            return f"{value[0]},{value[1]}"
+    numbers = isinstance(value, list | tuple) and all(type(part) is int and part >= 0 for part in value)
+    if numbers and len(value) == 2 and value[0] != value[1]:
+        return f"{value[0]},{value[1]}"
     raise ValueError(f"expected auto, or two different dimensions such as 0,1, got {value!r:.60}")
 
 
@@ -89,7 +89,7 @@ class _Request(BaseModel):
         return []
 
     def fingerprint(self, owner: str) -> str:
-        """Return SHA-256(kind, model digest, canonical parameters, inputs, owner): equal for requests with equal results."""
+        """Return SHA-256(kind, model digest, canonical parameters, inputs, owner): equal for equal results."""
         said = self.model_dump(mode="json", exclude={"model"}) | {"owner": owner}
         return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 

@@ -46,7 +46,8 @@ def _age(path: Path, now: float) -> float:
 
 def _used(redis: Redis, sha256: str) -> bool:
     uses = f"{PREFIX}uses:{sha256}"
-    for job_id, pinned in redis.zrange(uses, 0, -1, withscores=True):
+    pins: list[tuple[bytes, float]] = redis.zrange(uses, 0, -1, withscores=True)  # type: ignore[assignment]
+    for job_id, pinned in pins:
         if redis.exists(f"{PREFIX}job:{job_id.decode()}") or time.time() - pinned < UNUSED_FOR:
             return True
         redis.zrem(uses, job_id)

@@ -1,7 +1,7 @@
-"""The transitions of a job's record, as scripts that Redis runs whole, so that of two processes one wins and the other is told.
+"""The transitions of a job's record, as scripts that Redis runs whole: of two processes one wins, the other is told.
 
-Every change of state is written to the record, to the sets that queue and reaper read, and to the job's event stream in one
-step. Time is Redis's own, so that clocks of hosts need not agree. ARGV[1] of every script is the key prefix.
+Every change of state is written to the record, to the sets that queue and reaper read, and to the job's event stream in
+one step. Time is Redis's own, so that clocks of hosts need not agree. ARGV[1] of every script is the key prefix.
 """
 
 _PRELUDE = """
@@ -55,7 +55,8 @@ return id
 """
 )
 
-# ARGV: prefix, id, execution, lease seconds, attempts allowed. A job whose lease ran out may be taken over. Answers begun or refused.
+# ARGV: prefix, id, execution, lease seconds, attempts allowed. A job whose lease ran out may be taken over. Answers
+# begun or refused.
 BEGIN = (
     _PRELUDE
     + """
@@ -100,8 +101,9 @@ return 'go'
 """
 )
 
-# ARGV: prefix, id, execution, ttl, status, results, problem, lasting. The compare-and-set: only the execution that holds the
-# job may end it. A job that was asked to stop does not succeed any more. Answers the state reached, or refused.
+# ARGV: prefix, id, execution, ttl, status, results, problem, lasting. The compare-and-set: only the execution that
+# holds the job may end it. A job that was asked to stop does not succeed any more. Answers the state reached, or
+# refused.
 END = (
     _PRELUDE
     + """
@@ -148,8 +150,9 @@ return 'finished'
 """
 )
 
-# ARGV: prefix, id, execution or '*', ttl, attempts allowed, problem. Takes a job back from an execution that gave it up
-# (its own id) or went silent ('*', and then only once the lease has run out). Answers queued, failed, canceled or refused.
+# ARGV: prefix, id, execution or '*', ttl, attempts allowed, problem. Takes a job back from an execution that gave it
+# up (its own id) or went silent ('*', and then only once the lease has run out). Answers queued, failed, canceled or
+# refused.
 TAKE_BACK = (
     _PRELUDE
     + """
@@ -184,7 +187,8 @@ return 'queued'
 """
 )
 
-# ARGV: prefix, id, deliveries as seen. Counts one more delivery of a queued job that its RQ queue has lost. Answers 1 or 0.
+# ARGV: prefix, id, deliveries as seen. Counts one more delivery of a queued job that its RQ queue has lost. Answers 1
+# or 0.
 REDELIVER = (
     _PRELUDE
     + """
@@ -198,8 +202,8 @@ return 1
 """
 )
 
-# ARGV: prefix, id, artifacts... Forgets a job and answers the artifacts that nobody else uses now. A use counts while its job
-# has a record, or for a minute after it was pinned: the record may not have been written yet.
+# ARGV: prefix, id, artifacts... Forgets a job and answers the artifacts that nobody else uses now. A use counts while
+# its job has a record, or for a minute after it was pinned: the record may not have been written yet.
 PURGE = (
     _PRELUDE
     + """

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 
@@ -35,7 +36,8 @@ def withdraw(redis: Redis, name: str) -> None:
 
 def announced(redis: Redis) -> list[WarmWorker]:
     """Return the warm workers, by name; names whose key has died are dropped from the list."""
-    names = sorted(name.decode() for name in redis.smembers(f"{PREFIX}workers"))
+    members: Any = redis.smembers(f"{PREFIX}workers")
+    names = sorted(str(name, "utf-8") for name in members)
     if not names:
         return []
     answers = redis.mget([f"{PREFIX}worker:{name}" for name in names])
