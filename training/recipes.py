@@ -68,6 +68,11 @@ def sprites_vae_paper() -> Recipe:
     )
 
 
+def own_clips() -> Recipe:
+    """A person's own videos (`twofold train --clips`): few clips, so fewer steps than the shipped models."""
+    return replace(sprites_vae(), name="own", data="clips", batch=24, steps=4_000)
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
     recipe.__name__: recipe for recipe in (faces_vae, sprites_vae, sprites_vae_paper)
 }

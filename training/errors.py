@@ -1,0 +1,19 @@
+"""What can stop a training run.
+
+Exception
+└── TrainingError
+    ├── NonFiniteLoss      the loss is NaN or infinite; the last good checkpoint is kept
+    └── ResumeMismatch     a run folder holds another run than the one to be resumed
+"""
+
+
+class TrainingError(Exception):
+    """The run cannot go on; the message says what to do."""
+
+
+class NonFiniteLoss(TrainingError):
+    """The loss is NaN or infinite."""
+
+
+class ResumeMismatch(TrainingError):
+    """The folder holds a run of another recipe."""

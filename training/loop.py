@@ -1,0 +1,173 @@
+"""The training loop: knows no model by name, resumes exactly, and stops on a loss that is not finite."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.disentangler import Disentangler
+from training.data.pool import ClipPool
+from training.errors import NonFiniteLoss
+from training.recipes import Recipe
+from training.run import RunFolder
+from training.schedule import cosine_with_warmup
+
+LOG_EVERY = 100  # steps
+CHECKPOINT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a batch costs, to be minimised, and the numbers worth showing."""
+
+    loss: Float[Tensor, ""]  # nats per clip
+    shown: dict[str, Float[Tensor, ""]]
+
+
+class Objective(Protocol):
+    """A family's loss on a batch of clips, at `progress` in [0, 1] of the run."""
+
+    def __call__(
+        self, model: Disentangler, frames: Float[Tensor, "b t c h w"], progress: float
+    ) -> Terms: ...
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What is called while a run goes on: the progress bar, and the held-out measure."""
+
+    on_step: Callable[[int, Mapping[str, float], float], None] = lambda step, shown, speed: None
+    measure: Callable[[Disentangler], dict[str, float]] | None = None
+    measure_every: int = 2000  # steps
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name; "auto" takes a GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Autocast to bf16 where the hardware multiplies it faster than float32; else nothing."""
+    if device.type == "cuda":
+        helps = torch.cuda.is_bf16_supported()
+    else:
+        helps = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=helps)
+
+
+def train(
+    recipe: Recipe,
+    model: Disentangler,
+    objective: Objective,
+    pool: ClipPool,
+    folder: RunFolder,
+    hooks: Hooks,
+    resume: bool = False,
+) -> int:
+    """Train `model` in place on the device where it is; returns the number of steps taken.
+
+    Every step's batch and noise come from the seed and the step's number alone, so a resumed run takes
+    the very steps that an uninterrupted one takes.
+
+    Raises:
+        NonFiniteLoss: before the optimizer steps; the folder keeps the last good checkpoint.
+        ResumeMismatch: the folder holds another run.
+
+    """
+    device = next(model.parameters()).device
+    optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=device.type == "cuda")
+    folder.begin(recipe, resume)
+    step = folder.restore(model, optimizer) if resume else 0
+    model.train()
+    saved_at, clock = time.monotonic(), Speedometer(recipe.batch * recipe.clip_frames)
+    while step < recipe.steps and not hooks.should_stop():
+        torch.manual_seed(seed_of(recipe.seed, step))
+        frames = pool.draw(
+            recipe.batch, recipe.clip_frames, torch.Generator().manual_seed(seed_of(recipe.seed, step))
+        ).to(device)
+        for group in optimizer.param_groups:
+            rate = cosine_with_warmup(step, recipe.steps, recipe.warmup)
+            group["lr"] = recipe.learning_rate * rate
+        with precision(device):
+            terms = objective(model, frames, step / recipe.steps)
+        optimizer.zero_grad(set_to_none=True)
+        terms.loss.backward()
+        # Reading the loss waits for a GPU, so it is read there only now and then.
+        if device.type == "cpu" or step % LOG_EVERY == 0:
+            check_finite(terms, step)
+        optimizer.step()
+        step += 1
+        clock.tick()
+        if step % LOG_EVERY == 0 or device.type == "cpu":
+            shown = {name: float(value) for name, value in terms.shown.items()}
+            hooks.on_step(step, shown, clock.frames_per_second)
+            if step % LOG_EVERY == 0:
+                folder.log({"step": step, **shown, "frames_per_second": clock.frames_per_second})
+        if hooks.measure and (step % hooks.measure_every == 0 or step == recipe.steps):
+            with evaluating(model), precision(device):
+                folder.log({"step": step, **hooks.measure(model)})
+        if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+            check_finite(terms, step)
+            folder.save(step, model, optimizer)
+            saved_at = time.monotonic()
+    folder.save(step, model, optimizer)
+    model.eval()
+    return step
+
+
+def seed_of(seed: int, step: int) -> int:
+    """One seed a step, different for every run seed."""
+    return (seed * 1_000_003 + step) % 2**63
+
+
+def check_finite(terms: Terms, step: int) -> None:
+    """Refuse a loss that is NaN or infinite.
+
+    Raises:
+        NonFiniteLoss: it is; the message names the terms and the remedy.
+
+    """
+    if not math.isfinite(float(terms.loss.detach())):
+        shown = ", ".join(f"{name} {float(value):.4g}" for name, value in terms.shown.items())
+        raise NonFiniteLoss(
+            f"the loss is not finite at step {step} ({shown}); the last good checkpoint is kept: resume "
+            "with a lower learning rate, or look for broken clips"
+        )
+
+
+@contextlib.contextmanager
+def evaluating(model: Disentangler) -> Iterator[None]:
+    """Evaluation mode for a while, without gradients."""
+    model.eval()
+    with torch.inference_mode():
+        yield
+    model.train()
+
+
+class Speedometer:
+    """Frames per second, smoothed over about fifty steps."""
+
+    def __init__(self, frames_per_step: int) -> None:
+        self.frames_per_step = frames_per_step
+        self.seconds_per_step = 0.0
+        self.last = time.monotonic()
+
+    def tick(self) -> None:
+        """Count one step."""
+        now = time.monotonic()
+        took, self.last = now - self.last, now
+        self.seconds_per_step = 0.98 * self.seconds_per_step + 0.02 * took if self.seconds_per_step else took
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames that went through the model per second."""
+        return self.frames_per_step / self.seconds_per_step if self.seconds_per_step else 0.0

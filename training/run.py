@@ -1,0 +1,78 @@
+"""A run's folder: its recipe, its log, and checkpoints from which it resumes exactly. No pickles."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from models.checkpoint import write_atomically
+from training.errors import ResumeMismatch
+from training.recipes import Recipe
+
+STATE = "state.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where one run keeps what it needs to go on."""
+
+    path: Path
+
+    def begin(self, recipe: Recipe, resume: bool) -> None:
+        """Claim the folder for a recipe: as a new run, or as the one that goes on.
+
+        Raises:
+            ResumeMismatch: the folder holds a run of another recipe, or `resume` is asked of none.
+
+        """
+        stated = json.loads(json.dumps(asdict(recipe)))
+        record = self.path / "recipe.json"
+        if not resume:
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path / STATE).unlink(missing_ok=True)
+            (self.path / "log.jsonl").unlink(missing_ok=True)
+            write_atomically(record, json.dumps(stated, indent=1).encode())
+            return
+        if not record.is_file():
+            raise ResumeMismatch(f"{self.path} holds no run to resume; start it without --resume")
+        begun = json.loads(record.read_text())
+        changed = [key for key in stated if begun.get(key) != stated[key]]
+        if changed:
+            raise ResumeMismatch(
+                f"{self.path} holds a run with other {', '.join(changed)}; start afresh without --resume"
+            )
+
+    def save(self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Write weights, optimizer state and the number of steps taken, in one atomic file."""
+        tensors = {f"model.{key}": value for key, value in model.state_dict().items()}
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
+        tensors["step"] = torch.tensor(step)
+        on_cpu = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        write_atomically(self.path / STATE, save(on_cpu))
+
+    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+        """Load the last checkpoint, if there is one; returns the number of steps taken."""
+        if not (self.path / STATE).is_file():
+            return 0
+        tensors = load_file(self.path / STATE)
+        model.load_state_dict(
+            {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
+        )
+        states: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimizer."):
+                _, index, name = key.split(".", 2)
+                states.setdefault(int(index), {})[name] = value
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
+        return int(tensors["step"])
+
+    def log(self, entry: Mapping[str, Any]) -> None:
+        """Append one line of JSON to the run's log."""
+        with (self.path / "log.jsonl").open("a") as file:
+            file.write(json.dumps(entry) + "\n")

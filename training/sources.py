@@ -1,0 +1,92 @@
+"""Where a recipe's clips come from on this machine: pools for training and for the held-out measure."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from training.data.errors import DataError
+from training.data.faces import cached_pool
+from training.data.pool import ClipPool
+from training.data.sprites import Sprites, sprite_pool
+from training.data.videos import find_videos, read_videos, split_clips, video_pool
+
+FACES_TRAIN, FACES_TEST, FACES_FRAMES = 3000, 300, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Clips to learn from, clips held out, and what the model card says about them."""
+
+    training: ClipPool
+    held_out: ClipPool
+    card: dict[str, str]
+
+
+def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -> Source:
+    """The clips of a recipe's data set: "sprites" and "clips" are read from `folder`, "faces" are drawn.
+
+    Raises:
+        DataError: the folder is needed and not given, or its files cannot be used.
+
+    """
+    if data == "faces":
+        return faces_source(cache)
+    if folder is None:
+        raise DataError(f"the data set {data!r} is read from a folder: give it with --data")
+    if data == "sprites":
+        return sprites_source(folder)
+    return clips_source(folder, clip_frames)
+
+
+def faces_source(cache: Path) -> Source:
+    """Drawn faces: 3000 identities with 40 frames each, and 300 others held out."""
+    processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    pools = [
+        cached_pool(cache, f"faces_{split}", split, count, FACES_FRAMES, processes=processes)
+        for split, count in (("train", FACES_TRAIN), ("test", FACES_TEST))
+    ]
+    training, held_out = (ClipPool.of_equal_clips(torch.tensor(pool.images)) for pool in pools)
+    return Source(
+        training,
+        held_out,
+        {
+            "name": "drawn faces",
+            "licence": "none needed: drawn by this project's own generator",
+            "split": f"{FACES_TRAIN} identities of the training split; the test split's are other identities",
+            "source": "training/data/faces.py",
+        },
+    )
+
+
+def sprites_source(folder: Path) -> Source:
+    """LPC sprites: 1000 characters in 178 poses, 296 characters held out."""
+    sprites = Sprites.load(folder)
+    return Source(
+        sprite_pool(sprites, "train"),
+        sprite_pool(sprites, "test"),
+        {
+            "name": "LPC sprites",
+            "licence": "CC-BY-SA-3.0 or GPL-3.0 (Liberated Pixel Cup artists)",
+            "split": "RandomState(423).permutation(1296): first 1000 characters train, 296 held out",
+            "source": "github.com/jrconway3/Universal-LPC-spritesheet, commit 2668274d",
+        },
+    )
+
+
+def clips_source(folder: Path, clip_frames: int) -> Source:
+    """A person's own videos, split by clip."""
+    found = read_videos(find_videos(folder), size=64, min_frames=clip_frames)
+    training, held_out = split_clips(found.names, found.clips)
+    left_out = "; ".join(f"{name} {why}" for name, why in found.left_out.items())
+    return Source(
+        video_pool(training),
+        video_pool(held_out),
+        {
+            "name": f"{len(found.clips)} own clips, {sum(map(len, found.clips))} frames",
+            "licence": "the owner's",
+            "split": f"by clip: {len(training)} train, {len(held_out)} held out",
+            "source": "videos of the owner" + (f"; left out: {left_out}" if left_out else ""),
+        },
+    )

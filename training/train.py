@@ -1,0 +1,135 @@
+"""`twofold train`: from a recipe's name, or a folder of clips, to a model folder."""
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.checkpoint import save_model
+from models.unordered_vae import UnorderedVAE
+from training.card import model_card
+from training.held_out import HeldOut
+from training.loop import Hooks, choose_device, seed_of, train
+from training.objectives import BoundObjective
+from training.recipes import RECIPES, Recipe, own_clips
+from training.run import RunFolder
+from training.sources import Source, open_source
+from training.statistics import statistics_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Places:
+    """Where a run reads and writes on this machine."""
+
+    runs: Path  # checkpoints and logs, one folder a run
+    models: Path  # the finished model goes to models/<name>
+    cache: Path  # drawn data that can be drawn again
+    data: Path | None = None  # the folder of the recipe's data set, where it has one
+    device: str = "auto"
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        ValueError: there is none; the message names those there are.
+
+    """
+    if name not in RECIPES:
+        raise ValueError(f"no recipe {name!r}; there are {', '.join(sorted(RECIPES))}")
+    return RECIPES[name]()
+
+
+def clips_recipe(name: str, steps: int | None = None) -> Recipe:
+    """The recipe for a person's own clips, under the name the model will have."""
+    recipe = replace(own_clips(), name=name)
+    return replace(recipe, steps=steps) if steps else recipe
+
+
+def run_recipe(
+    recipe: Recipe,
+    places: Places,
+    *,
+    resume: bool = False,
+    on_step: Callable[[int, Mapping[str, float], float], None] | None = None,
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> Path:
+    """Train a recipe to its end and write the model folder; returns that folder.
+
+    An interrupt (Ctrl-C, SIGTERM) ends the run at the next step with a checkpoint, and raises
+    KeyboardInterrupt; `resume` takes it up there.
+
+    Raises:
+        DataError: the data cannot be used.
+        TrainingError: the loss is not finite, or there is another run in the way.
+        KeyboardInterrupt: the run was interrupted.
+
+    """
+    on_stage("reading clips")
+    source = open_source(recipe.data, places.data, places.cache, recipe.clip_frames)
+    device = choose_device(places.device)
+    training = on_device_if_it_fits(source, device)
+    torch.manual_seed(seed_of(recipe.seed, -1))
+    model = UnorderedVAE(recipe.network).to(device=device, memory_format=torch.channels_last)
+    folder = RunFolder(places.runs / recipe.name)
+    with Interrupts() as interrupts:
+        hooks = Hooks(measure=HeldOut(source.held_out), should_stop=interrupts.seen)
+        if on_step:
+            hooks.on_step = on_step
+        on_stage("training")
+        taken = train(recipe, model, BoundObjective(recipe), training, folder, hooks, resume)
+    if taken < recipe.steps:
+        raise KeyboardInterrupt
+    on_stage("measuring")
+    return export(recipe, model, source, places.models / recipe.name)
+
+
+def export(recipe: Recipe, model: UnorderedVAE, source: Source, folder: Path) -> Path:
+    """Write the model folder of a trained model, with its statistics over held-out clips."""
+    statistics: dict[str, Any] = statistics_of(model, source.held_out)
+    save_model(
+        folder,
+        recipe.name,
+        model,
+        data=source.card,
+        card=model_card(recipe, model, source.card),
+        statistics=statistics,
+    )
+    return folder
+
+
+def on_device_if_it_fits(source: Source, device: torch.device) -> Any:
+    """The training clips on the GPU where half its free memory holds them, else where they are."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        if source.training.frames.nbytes < free / 2:
+            return source.training.to(device)
+    return source.training
+
+
+class Interrupts:
+    """Remembers Ctrl-C and SIGTERM while a run goes on, so that it ends between two steps."""
+
+    def __init__(self) -> None:
+        self.received = False
+
+    def __enter__(self) -> "Interrupts":
+        self.before = {number: signal.signal(number, self.receive) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def receive(self, number: int, frame: object) -> None:
+        """Note a signal; a second one of Ctrl-C ends the process at once."""
+        if self.received:
+            raise KeyboardInterrupt
+        self.received = True
+
+    def seen(self) -> bool:
+        """Whether the run was asked to end."""
+        return self.received
