@@ -1,0 +1,205 @@
+"""The decoder process: reads one clip from an open file, under hard limits, and hands small frames to its parent.
+
+It is started ahead of its work and waits on its standard input, a socket. One message brings the order and two open
+files: the clip, and the shared memory for frames. It then gives up the right to open anything at all (no file, no
+socket, no process), so that a broken or hostile clip finds nothing to reach, and dies with the clip.
+"""
+
+import ctypes
+import importlib
+import json
+import mmap
+import resource
+import socket
+import sys
+import traceback
+from collections.abc import Iterator
+from io import FileIO
+from typing import Any
+
+import av.logging
+import numpy as np
+
+from jobs.magic import ACCEPTED, HEAD_BYTES, Container, sniff
+from worker.area import AreaScaler, Box, named_box
+from worker.faces import FaceFinder, Picture, follow_face
+from worker.order import DecodeOptions, Limits, Refusal
+from worker.pictures import prepare, read_pictures
+from worker.video import declared_bytes, read_video
+
+# What the libraries import only when they first need it, by which time no file can be opened.
+IMPORTED_LATE = (
+    "av.audio.codeccontext", "av.audio.stream", "av.subtitles.codeccontext", "av.subtitles.stream",
+    "av.video.codeccontext", "av.video.stream", "PIL.ImageColor", "PIL.ImageFilter", "PIL.ImagePalette",
+    "PIL.TiffImagePlugin", "encodings.ascii", "encodings.latin_1", "encodings.utf_16", "linecache",
+)  # fmt: skip
+SLOTS = 3  # chunks of shared memory: one being read, one waiting, one being filled
+PR_SET_NO_NEW_PRIVS = 38
+MEMORY_BASE = 768 * 2**20  # bytes of address space for the interpreter, its libraries and small clips
+MEMORY_PER_PIXEL = 64  # and for each pixel of the largest frame: reference frames, conversion, scaling
+
+
+def main() -> None:
+    """Wait for an order, carry it out, and end."""
+    av.logging.set_level(av.logging.PANIC)  # what FFmpeg says of hostile files is noise
+    for name in IMPORTED_LATE:
+        importlib.import_module(name)
+    prepare()
+    channel = socket.socket(fileno=0)
+    message, descriptors, _, _ = socket.recv_fds(channel, 65536, 2)
+    if len(descriptors) != 2:
+        return  # the parent went away
+    options = DecodeOptions.from_json(json.loads(message))
+    finder = FaceFinder() if options.crop == "face" else None
+    clip, memory = descriptors
+    frames = np.frombuffer(mmap.mmap(memory, 0), np.uint8)
+    slots = frames.reshape(SLOTS, options.chunk, options.size, options.size, 3)
+    lock_down(options.limits)
+    outbox = Outbox(channel, slots)
+    try:
+        with FileIO(clip) as file:
+            for time, frame in decode(file, options, finder):
+                outbox.add(time, frame)
+        outbox.finish()
+    except Refusal as refusal:
+        outbox.say({"refusal": refusal.slug, "detail": refusal.detail})
+    except MemoryError:
+        outbox.say({"refusal": "frame-too-large", "detail": "decoding this file takes more memory than one clip may use"})
+    except Exception:  # the edge of the process: ours to mend, so the parent logs it whole
+        outbox.say({"failure": traceback.format_exc()})
+        sys.exit(1)
+
+
+def lock_down(limits: Limits) -> None:
+    """Give up every right that decoding does not need, for good."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        # A count of processes is the user's, not the process's, so only none at all means the same everywhere.
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        memory = MEMORY_BASE + MEMORY_PER_PIXEL * limits.frame_pixels
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    seconds = max(1, round(limits.seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))  # what is open stays open; nothing else ever will be
+
+
+class Outbox:
+    """Fills the slots of shared memory in turn and tells the parent of each; the parent answers one byte when it is read."""
+
+    def __init__(self, channel: socket.socket, slots: np.ndarray[Any, Any]) -> None:
+        self.channel, self.slots = channel, slots
+        self.slot, self.free = 0, len(slots)
+        self.times: list[float] = []
+
+    def add(self, time: float, frame: np.ndarray[Any, Any]) -> None:
+        """Put a frame into the slot being filled, and send that when it is full."""
+        if not self.times and self.free == 0:
+            if not self.channel.recv(1):
+                sys.exit(0)  # nobody reads any more
+            self.free += 1
+        self.slots[self.slot, len(self.times)] = frame
+        self.times.append(time)
+        if len(self.times) == self.slots.shape[1]:
+            self.send()
+
+    def send(self) -> None:
+        """Hand over the slot being filled."""
+        self.say({"slot": self.slot, "timestamps": self.times})
+        self.slot, self.free, self.times = (self.slot + 1) % len(self.slots), self.free - 1, []
+
+    def finish(self) -> None:
+        """Hand over what is left and say that it was all."""
+        if self.times:
+            self.send()
+        self.say({"finished": True})
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Send one line of JSON."""
+        self.channel.sendall(json.dumps(message).encode() + b"\n")
+
+
+def decode(
+    file: FileIO, options: DecodeOptions, finder: FaceFinder | None
+) -> Iterator[tuple[float, np.ndarray[Any, Any]]]:
+    """Give the chosen frames of a clip, each (size, size, 3), with its time in seconds after the clip's first frame."""
+    container = recognise(file)
+    path = follow_face(choose(file, container, options), finder) if finder else None
+    scalers: dict[tuple[int, int, float, Box], AreaScaler] = {}
+    count = 0
+    for picture in choose(file, container, options):
+        count += 1
+        rgb = picture.rgb()
+        height, width = rgb.shape[:2]
+        if path is None:
+            box = named_box(options.crop, height, width, picture.aspect)
+        else:
+            box = path.box(picture.time, height, width, picture.aspect)
+        key = (height, width, picture.aspect, box)
+        scaler = scalers.get(key)
+        if scaler is None:
+            if len(scalers) > 8:
+                scalers.clear()  # a followed face has a box of its own in every frame
+            scaler = scalers[key] = AreaScaler(height, width, box, options.size, picture.aspect)
+        yield picture.time, scaler(rgb)
+    if not count:
+        until = "its end" if options.end is None else f"{options.end} s"
+        raise Refusal("wrong-value", f"the clip has no frame from {options.start} s to {until}")
+
+
+def recognise(file: FileIO) -> Container:
+    """Say what the file is by its first bytes.
+
+    Raises:
+        Refusal: it is nothing we take, or shorter than it says of itself.
+
+    """
+    head = file.read(HEAD_BYTES)
+    container = sniff(head)
+    if container is None:
+        raise Refusal("not-a-media", f"the file's content is none of {ACCEPTED}, whatever its name says")
+    size, declared = file.seek(0, 2), declared_bytes(head)
+    if declared is not None and declared > size:
+        raise Refusal("undecodable", f"the file is cut off: it says it has {declared} bytes, and {size} came")
+    return container
+
+
+def choose(file: FileIO, container: Container, options: DecodeOptions) -> Iterator[Picture]:
+    """Give the frames between start and end, every stride-th of them, at most max_frames.
+
+    Raises:
+        Refusal: more frames are chosen than the limit allows; said as soon as it is known.
+
+    """
+    file.seek(0)
+    limits = options.limits
+    chosen = 0
+    pictures: Iterator[Picture] = (
+        read_video(file, container.demuxer, limits, options.start)
+        if container.reader == "video"
+        else read_pictures(file, container.demuxer, limits)
+    )
+    within = 0
+    for picture in pictures:
+        if picture.time < options.start:
+            continue
+        if options.end is not None and picture.time >= options.end:
+            return
+        within += 1
+        if (within - 1) % options.stride:
+            continue
+        chosen += 1
+        if chosen > limits.frames:
+            raise Refusal(
+                "too-many-frames",
+                f"the clip has more than the {limits.frames} frames that are taken at once: "
+                "choose a part with start and end, or fewer with stride or max_frames",
+            )
+        yield picture
+        if chosen == options.max_frames:
+            return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""The worker's side of decoding: starts the decoder process, watches it, and takes frames from shared memory."""
+
+import json
+import math
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from jobs.errors import (
+    DecoderCrashed,
+    DecodeTimeout,
+    EmptyFile,
+    FrameTooLarge,
+    NoFace,
+    NotAMedia,
+    NoVideo,
+    Problem,
+    TooManyFrames,
+    UndecodableMedia,
+    WrongValue,
+)
+from worker.order import DecodeOptions, Refusal
+
+log = structlog.get_logger(__name__)
+
+SLOTS = 3  # as many chunks of shared memory as the decoder fills in turn
+LONGEST_LINE = 2**20  # bytes; more than the timestamps of any chunk
+ROOT = Path(__file__).resolve().parent.parent
+PROBLEMS: dict[str, type[Problem]] = {
+    "not-a-media": NotAMedia,
+    "undecodable": UndecodableMedia,
+    "no-video": NoVideo,
+    "too-many-frames": TooManyFrames,
+    "frame-too-large": FrameTooLarge,
+    "wrong-value": WrongValue,
+    "no-face": NoFace,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some frames of a clip in a row, as the model will see them."""
+
+    frames: NDArray[np.uint8]  # (n, size, size, 3), RGB
+    timestamps: NDArray[np.float64]  # (n,) seconds after the clip's first frame
+
+
+class DecoderProcess:
+    """One decoder process, started and waiting for its one clip."""
+
+    def __init__(self) -> None:
+        self.channel, theirs = socket.socketpair()
+        # Isolated (-I), so that neither a variable nor the current folder can change what it imports, and with
+        # none of our environment, which may hold passwords.
+        entry = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from worker.decoder import main; main()"
+        self.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-I", "-c", entry],
+            stdin=theirs,
+            stdout=subprocess.DEVNULL,
+            env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LANG": "C.UTF-8"},
+        )
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still waits or works."""
+        return self.process.poll() is None
+
+    def close(self) -> None:
+        """End it, whatever it is doing."""
+        self.channel.close()
+        self.process.kill()
+        self.process.wait()
+
+
+class Decoder:
+    """Decodes clips, each in a process of its own that was started while the clip before it was worked on."""
+
+    def __init__(self) -> None:
+        self._spare: DecoderProcess | None = None
+
+    def prepare(self) -> None:
+        """Start the process for the next clip, unless it already waits."""
+        if self._spare is None or not self._spare.alive:
+            self._spare = DecoderProcess()
+
+    def close(self) -> None:
+        """End the process that waits."""
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
+
+    def decode(self, fd: int, options: DecodeOptions) -> Iterator[Chunk]:
+        """Give the chosen frames of the open file `fd`, chunk by chunk, decoding ahead of the reader.
+
+        Raises:
+            Problem: the file cannot be decoded as asked; the text is for the asker.
+
+        """
+        if os.fstat(fd).st_size == 0:
+            raise EmptyFile("the file has no bytes; a video or a picture was expected")
+        self.prepare()
+        process, self._spare = self._spare, None
+        assert process is not None, "prepare leaves a process waiting"
+        try:
+            yield from _converse(process, fd, options)
+        finally:
+            process.close()
+
+
+def decode(fd: int, options: DecodeOptions) -> Iterator[Chunk]:
+    """Decode one clip with a process started for it alone."""
+    yield from Decoder().decode(fd, options)
+
+
+def _converse(process: DecoderProcess, fd: int, options: DecodeOptions) -> Iterator[Chunk]:
+    shape = (SLOTS, options.chunk, options.size, options.size, 3)
+    with shared_memory(math.prod(shape)) as memory:
+        slots = np.frombuffer(mmap.mmap(memory.fileno(), 0), np.uint8).reshape(shape)
+        order = json.dumps(options.to_json()).encode()
+        try:
+            socket.send_fds(process.channel, [order], [fd, memory.fileno()])
+            for message in _messages(process, options.limits.seconds):
+                if message.get("finished"):
+                    return
+                if "refusal" in message:
+                    kind = PROBLEMS.get(str(message["refusal"]), UndecodableMedia)
+                    raise kind(str(message.get("detail", ""))[:1000])
+                if "failure" in message:
+                    log.error("decoder failed", traceback=str(message["failure"]))
+                    break
+                yield _taken(message, slots)
+                with suppress(BrokenPipeError, ConnectionResetError):  # it may have ended well, its last words unread
+                    process.channel.sendall(b"+")
+        except BrokenPipeError:
+            log.warning("decoder died before its order came")
+    raise _obituary(process)
+
+
+def shared_memory(size: int) -> Any:
+    """Return an open file of `size` zero bytes that has no name and, where the system can, lives in memory."""
+    if hasattr(os, "memfd_create"):
+        file = os.fdopen(os.memfd_create("twofold-frames", os.MFD_CLOEXEC), "w+b", buffering=0)
+    else:
+        file = TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it
+    file.truncate(size)
+    return file
+
+
+def _messages(process: DecoderProcess, patience: float) -> Iterator[dict[str, Any]]:
+    """Read lines until the process ends. Only time spent waiting for it counts against its patience."""
+    buffered = b""
+    while True:
+        while b"\n" not in buffered:
+            asked = time.monotonic()
+            process.channel.settimeout(max(patience, 0.001))
+            try:
+                received = process.channel.recv(65536)
+            except TimeoutError:
+                raise _timeout() from None
+            except ConnectionResetError:
+                received = b""
+            patience -= time.monotonic() - asked
+            if not received:
+                return
+            buffered += received
+            if len(buffered) > LONGEST_LINE:
+                raise DecoderCrashed("the decoder answered nonsense on this file")
+        line, _, buffered = buffered.partition(b"\n")
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        if not isinstance(message, dict):
+            raise DecoderCrashed("the decoder answered nonsense on this file")
+        yield message
+
+
+def _taken(message: dict[str, Any], slots: NDArray[np.uint8]) -> Chunk:
+    """Copy a chunk out of shared memory, trusting nothing that a subverted decoder could have written."""
+    slot, timestamps = message.get("slot"), np.array(message.get("timestamps"), np.float64)
+    if slot not in range(SLOTS) or timestamps.ndim != 1 or not 1 <= len(timestamps) <= slots.shape[1]:
+        raise DecoderCrashed("the decoder answered nonsense on this file")
+    return Chunk(slots[slot, : len(timestamps)].copy(), timestamps)
+
+
+def _obituary(process: DecoderProcess) -> Problem:
+    """Say why the process ended without saying that it had finished."""
+    try:
+        code = process.process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        return _timeout()
+    if code == -signal.SIGXCPU:
+        return _timeout()
+    if code < 0:
+        return DecoderCrashed(f"the decoder was ended by {signal.Signals(-code).name} on this file: it is damaged or hostile")
+    return DecoderCrashed("the decoder failed on this file: it is damaged, or of a kind that nobody met before")
+
+
+def _timeout() -> Problem:
+    return DecodeTimeout("decoding took longer than is allowed: choose a part with start and end, or a smaller picture")
+
+
+def options_for(size: int, **chosen: Any) -> DecodeOptions:
+    """Return decode options, with a wrong one told as the problem that the asker gets.
+
+    Raises:
+        WrongValue: a value is out of range.
+
+    """
+    try:
+        return DecodeOptions(size=size, **chosen)
+    except Refusal as refusal:
+        raise PROBLEMS[refusal.slug](refusal.detail) from refusal
