@@ -217,7 +217,7 @@ def server_binary() -> Path:
 
 
 def socket_path(folder: Path) -> Path:
-    """Return where the server's socket goes: its folder, or a private short one where that is too long."""
+    """Return where the socket goes: in the folder, or in a private short one where that is too long."""
     path = folder / "redis.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
         return path
