@@ -1,0 +1,226 @@
+"""The command line. Each command imports what it needs when it runs, so that `--help` answers at once."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobs.errors import Problem, TwofoldError
+from twofold.options import (
+    AsJson,
+    Crop,
+    Device,
+    End,
+    Local,
+    MaxFrames,
+    Model,
+    Output,
+    Start,
+    Stride,
+    Transfer,
+    Url,
+)
+
+REFUSED, UNREACHABLE, INTERRUPTED = 3, 4, 130
+EPILOG = (
+    "Exit codes: 0 done · 1 failed here · 2 wrong usage · 3 refused, or the job failed: the problem is printed · "
+    "4 no server answers · 130 interrupted"
+)
+
+app = typer.Typer(
+    name="twofold",
+    help="A video's static code (who or what) and dynamic codes (motion): get them, swap them, see them, learn them.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+SERVE, ASK, LEARN = "On this machine", "Ask a server (--url), or --local without one", "Models"
+
+
+@app.command(rich_help_panel=SERVE)
+def up(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where uploads, results and the queue are kept.")] = None,
+    insecure: Annotated[bool, typer.Option(help="Listen beyond loopback although there are no keys.")] = False,
+) -> None:
+    """Run everything here: page, API, workers, embedded server. Ctrl-C stops it."""
+    from twofold.up import bring_up, settings_with
+
+    bring_up(settings_with(host=host, port=port, data_dir=data_dir, insecure=insecure or None))
+
+
+@app.command(rich_help_panel=SERVE)
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535)] = None,
+) -> None:
+    """Run the API and the page alone; needs TWOFOLD_REDIS_URL."""
+    from twofold.processes import serve_api
+
+    serve_api(host=host, port=port)
+
+
+@app.command(rich_help_panel=SERVE)
+def worker(
+    queue: Annotated[list[str], typer.Option(help="interactive or batch; once for each.")] = ["interactive", "batch"],  # noqa: B006 - typer reads it, nothing changes it
+) -> None:
+    """Run workers alone, one for each queue; needs TWOFOLD_REDIS_URL."""
+    from twofold.processes import supervise_workers
+
+    supervise_workers(queue)
+
+
+@app.command(rich_help_panel=ASK)
+def encode(
+    clip: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A video, an animation or a picture.")],
+    output: Output = [],  # noqa: B006
+    model: Model = None,
+    start: Start = None,
+    end: End = None,
+    stride: Stride = None,
+    max_frames: MaxFrames = None,
+    crop: Crop = None,
+    url: Url = None,
+    local: Local = False,
+    as_json: AsJson = False,
+) -> None:
+    """Codes of a clip, and how well it fits the model."""
+    from twofold.asking import answer, asking
+
+    fields = {"model": model, "start": start, "end": end, "stride": stride, "max_frames": max_frames, "crop": crop}
+    with asking(url, local) as server:
+        answer(server, server.submit_encode(clip, **fields), output, as_json)
+
+
+@app.command(rich_help_panel=ASK)
+def swap(
+    static: Annotated[list[Path], typer.Option("--static", "-s", exists=True, dir_okay=False, help="Who; up to 8.")],
+    dynamic: Annotated[list[Path], typer.Option("--dynamic", "-d", exists=True, dir_okay=False, help="Doing what.")],
+    output: Output = [],  # noqa: B006
+    model: Model = None,
+    transfer: Transfer = None,
+    url: Url = None,
+    local: Local = False,
+    as_json: AsJson = False,
+) -> None:
+    """Every static source doing every dynamic source's motion."""
+    from twofold.asking import answer, asking
+
+    with asking(url, local) as server:
+        answer(server, server.submit_swap(static, dynamic, model=model, transfer=transfer), output, as_json)
+
+
+@app.command(rich_help_panel=ASK)
+def grid(
+    output: Output = [],  # noqa: B006
+    model: Model = None,
+    clip: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Whose plane: this clip's.")] = None,
+    job: Annotated[str | None, typer.Option(help="Whose plane: that of a finished encode.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Whose plane: one drawn from the prior.")] = None,
+    size: Annotated[int | None, typer.Option(min=2, max=31, help="Pictures a side; 9 unless told.")] = None,
+    dims: Annotated[str | None, typer.Option(help='Two dimensions, as "0,3"; else the two most active.')] = None,
+    extent: Annotated[float | None, typer.Option(help="How far, in prior standard deviations; 2.5.")] = None,
+    spacing: Annotated[str | None, typer.Option(help="linear or quantile.")] = None,
+    url: Url = None,
+    local: Local = False,
+    as_json: AsJson = False,
+) -> None:
+    """The plane of two dynamic dimensions for one identity."""
+    from twofold.asking import answer, asking, watch
+
+    if sum(choice is not None for choice in (clip, job, seed)) > 1:
+        raise typer.BadParameter("give one of --clip, --job and --seed: there is one identity a grid")
+    with asking(url, local) as server:
+        static_job = job
+        if clip is not None:
+            static_job = watch(server, server.submit_encode(clip, model=model), as_json).id
+        fields = {"model": model, "static_job": static_job, "seed": seed, "size": size, "dims": dims}
+        answer(server, server.submit_latent_grid(**fields, extent=extent, spacing=spacing), output, as_json)
+
+
+@app.command(rich_help_panel=LEARN)
+def models(url: Url = None, local: Local = False, as_json: AsJson = False) -> None:
+    """The models served: family, sizes, data, licence."""
+    from twofold.asking import asking, show_models
+
+    with asking(url, local) as server:
+        show_models(server.models(), as_json)
+
+
+@app.command(rich_help_panel=LEARN)
+def train(
+    recipe: Annotated[str | None, typer.Argument(help="faces_vae, sprites_vae or sprites_vae_paper.")] = None,
+    clips: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Or: a folder of videos.")] = None,
+    name: Annotated[str | None, typer.Option(help="What to call the model learnt from --clips.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Where the recipe's data set lies, or is drawn.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Fewer steps than the recipe's, to try it.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    device: Device = None,
+) -> None:
+    """Learn a model: a published recipe, or your own clips."""
+    from twofold.learning import train_clips, train_recipe
+
+    if (recipe is None) == (clips is None):
+        raise typer.BadParameter("give either a RECIPE or --clips DIR")
+    if clips is not None:
+        if name is None:
+            raise typer.BadParameter("--clips needs --name, what the model is to be called")
+        train_clips(clips, name, resume=resume, device=device, steps=steps)
+    elif recipe is not None:
+        train_recipe(recipe, data, resume=resume, device=device, steps=steps)
+
+
+@app.command(rich_help_panel=LEARN)
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model's name, or its folder.")],
+    data: Annotated[Path | None, typer.Option(help="Where the model's data set lies, or is drawn.")] = None,
+    device: Device = None,
+) -> None:
+    """Measure a model on held-out data, and write it into its card."""
+    from twofold.learning import evaluate_model
+
+    evaluate_model(model, data, device=device)
+
+
+@app.command(rich_help_panel=SERVE)
+def samples(
+    folder: Annotated[Path, typer.Argument(help="Where to write them.")],
+    count: Annotated[int, typer.Option(min=1, max=100, help="Clips of each kind.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Which motions.")] = 0,
+    sprites: Annotated[Path | None, typer.Option(help="Folder of the LPC layer sheets, for sprites too.")] = None,
+) -> None:
+    """Write sample clips to try."""
+    from twofold.samples import write_face_clips, write_sprite_clips
+
+    paths = write_face_clips(folder, count, seed)
+    if sprites is not None:
+        paths += write_sprite_clips(folder, sprites, count)
+    for path in paths:
+        typer.echo(path)
+
+
+def main() -> None:
+    """Run the command, and let an expected failure be one readable line with its own exit code."""
+    try:
+        app()
+    except TwofoldError as error:
+        sys.exit(_say(error))
+
+
+def _say(error: Exception) -> int:
+    from twofold.client import ServerUnreachable
+
+    if isinstance(error, Problem):
+        body: dict[str, Any] = error.to_dict()
+        text, code = f"{error.title}: {error.detail}", REFUSED
+    else:
+        body, code = {"title": type(error).__name__, "detail": str(error)}, 1
+        text = str(error)
+    if isinstance(error, ServerUnreachable):
+        code = UNREACHABLE
+    typer.echo(json.dumps(body) if "--json" in sys.argv else f"twofold: {text}", err=True)
+    return code

@@ -1,0 +1,78 @@
+"""`twofold train` and `twofold evaluate`: the training room with a progress bar and readable failures."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from jobs.errors import TwofoldError
+from jobs.settings import Settings
+from models.checkpoint import CheckpointError
+from training.data.errors import DataError
+from training.errors import TrainingError
+from training.recipes import Recipe
+from training.train import Places, clips_recipe, find_recipe, run_recipe
+
+
+class LearningFailed(TwofoldError):
+    """A run could not begin or go on; the message is the training room's own."""
+
+
+def train_recipe(
+    name: str, data: Path | None, *, resume: bool = False, device: str | None = None, steps: int | None = None
+) -> None:
+    """Train a published recipe, and say where the model is."""
+    try:
+        recipe = find_recipe(name)
+    except ValueError as error:
+        raise LearningFailed(str(error)) from error
+    _run(replace(recipe, steps=steps) if steps else recipe, data, resume, device)
+
+
+def train_clips(
+    clips: Path, name: str, *, resume: bool = False, device: str | None = None, steps: int | None = None
+) -> None:
+    """Train a model on a folder of videos, and say where it is."""
+    _run(clips_recipe(name, steps), clips, resume, device)
+
+
+def _run(recipe: Recipe, data: Path | None, resume: bool, device: str | None) -> None:
+    settings = Settings()
+    places = Places(
+        runs=settings.data_dir / "runs",
+        models=settings.own_models_dir,
+        cache=settings.data_dir / "data",
+        data=data,
+        device=device or settings.device,
+    )
+    with (
+        _readable_failures(),
+        Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[terms]}"),
+            TimeRemainingColumn(),
+        ) as bar,
+    ):
+        task = bar.add_task("starting", total=recipe.steps, terms="")
+
+        def on_step(step: int, terms: Mapping[str, float], frames_per_second: float) -> None:
+            shown = " · ".join(f"{name} {value:.1f}" for name, value in terms.items())
+            bar.update(task, completed=step, terms=f"{shown} · {frames_per_second:.0f} frames/s")
+
+        def on_stage(stage: str) -> None:
+            bar.update(task, description=stage)
+
+        folder = run_recipe(recipe, places, resume=resume, on_step=on_step, on_stage=on_stage)
+    print(f"{recipe.name} is in {folder}; `twofold up` serves it, `twofold models` lists it")
+
+
+@contextmanager
+def _readable_failures() -> Iterator[None]:
+    try:
+        yield
+    except (TrainingError, DataError, CheckpointError) as error:
+        raise LearningFailed(str(error)) from error

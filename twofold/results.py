@@ -1,0 +1,148 @@
+"""What a request gives back: names and numpy arrays, the same from a server and from this process."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Where a job stands: the JSON of `GET /jobs/{id}`."""
+
+    id: str
+    kind: str
+    status: str
+    model: str | None = None
+    digest: str | None = None
+    progress: float = 0.0
+    stage: str | None = None
+    position: int | None = None
+    attempts: int = 0
+    created: str | None = None
+    started: str | None = None
+    ended: str | None = None
+    expires: str | None = None
+    results: Mapping[str, str]
+    error: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Self:
+        """Read a job's JSON; a field that a newer server adds is left out."""
+        known = {field.name for field in fields(cls)}
+        given = {name: value for name, value in answer.items() if name in known}
+        return cls(**{"results": {}, **given})
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether there is a result to read."""
+        return self.status == "succeeded"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the job will never change again."""
+        return self.status in ("succeeded", "failed", "canceled")
+
+
+ProgressCallback = Callable[[Job], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How like the model's training data a clip is; `percentile` is among held-out training data."""
+
+    psnr_db: float | None = None
+    elbo_nats: float | None = None
+    percentile: float | None = None
+    typical: bool | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any] | None) -> Self:
+        """Read the `fit` of a result's JSON."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in (answer or {}).items() if name in known})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Encoded:
+    """A clip's codes: `static` (S) for the whole clip, `dynamic` (T, D) frame by frame, each with its deviation.
+
+    `frames` are what the model saw and `reconstruction` what it makes of them: (T, H, W, 3), uint8 RGB.
+    """
+
+    job: str | None
+    model: str
+    digest: str
+    fps: float | None
+    fit: Fit
+    static: NDArray[np.float32]
+    static_std: NDArray[np.float32]
+    dynamic: NDArray[np.float32]
+    dynamic_std: NDArray[np.float32]
+    timestamps: NDArray[np.float64]
+    frames: NDArray[np.uint8]
+    reconstruction: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, job: str | None, representations: Mapping[str, bytes]) -> Self:
+        """Read an encode's `json` and `npz`."""
+        answer, arrays = json.loads(representations["json"]), unpack(representations["npz"])
+        names = ("static", "static_std", "dynamic", "dynamic_std", "timestamps", "frames", "reconstruction")
+        return cls(
+            job=job,
+            model=answer["model"],
+            digest=answer["digest"],
+            fps=answer.get("fps"),
+            fit=Fit.of(answer.get("fit")),
+            **{name: arrays[name] for name in names},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Swapped:
+    """Every static source doing every dynamic source's motion.
+
+    `frames` is (A, M, T, H, W, 3), uint8 RGB; a motion shorter than the longest holds its last frame, and `lengths` (M)
+    says how long each is. `static` is (A, S), `dynamic` (M, T, D).
+    """
+
+    job: str | None
+    model: str
+    digest: str
+    transfer: str
+    static_fits: tuple[Fit, ...]
+    dynamic_fits: tuple[Fit, ...]
+    frames: NDArray[np.uint8]
+    lengths: NDArray[np.int64]
+    static: NDArray[np.float32]
+    dynamic: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LatentGrid:
+    """One identity over the plane of two dynamic dimensions.
+
+    `frames` is (size, size, H, W, 3), uint8 RGB; `coordinates` (size, size, D) are the dynamic codes they were decoded
+    from.
+    """
+
+    job: str | None
+    model: str
+    digest: str
+    dims: tuple[int, ...]
+    extent: float
+    frames: NDArray[np.uint8]
+    coordinates: NDArray[np.float32]
+
+
+def unpack(archive: bytes) -> dict[str, NDArray[Any]]:
+    """Read the arrays of an `npz`; one that holds pickles is refused."""
+    with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
