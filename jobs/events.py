@@ -27,7 +27,7 @@ class Event:
 
     @property
     def final(self) -> bool:
-        """Whether nothing but `result` can follow."""
+        """Whether it is the job's last: `result` comes before it."""
         return self.name == "status" and self.data.get("status") in TERMINAL
 
 

@@ -182,7 +182,7 @@ class JobStore:
         """Say that a job uses artifacts. Done before they are published, a purge of another job cannot remove them."""
         names = list(artifacts)
         if names:
-            self._script(transitions.PIN)(args=[PREFIX, job_id, *names])
+            self._script(transitions.PIN)(args=[PREFIX, f"job:{job_id}", *names])
 
     def request_cancel(self, job_id: str, purge: bool = False) -> str:
         """Ask a job to stop: `canceled` (it was queued), `asked` (it runs), `again`, `finished` or `missing`."""

@@ -24,7 +24,7 @@ class Swept:
 def sweep(
     redis: Redis, artifacts: ArtifactStore, unfinished_for: float = UNFINISHED_FOR, unused_for: float = UNUSED_FOR
 ) -> Swept:
-    """Remove abandoned and unused files. A file is used while any job that pinned it has a record."""
+    """Remove abandoned and unused files. A file is used while a job or clip that pinned it has a record."""
     now = time.time()
     unfinished = unused = 0
     for path in artifacts.unfinished():
@@ -47,8 +47,8 @@ def _age(path: Path, now: float) -> float:
 def _used(redis: Redis, sha256: str) -> bool:
     uses = f"{PREFIX}uses:{sha256}"
     pins: list[tuple[bytes, float]] = redis.zrange(uses, 0, -1, withscores=True)  # type: ignore[assignment]
-    for job_id, pinned in pins:
-        if redis.exists(f"{PREFIX}job:{job_id.decode()}") or time.time() - pinned < UNUSED_FOR:
+    for user, pinned in pins:
+        if redis.exists(f"{PREFIX}{user.decode()}") or time.time() - pinned < UNUSED_FOR:
             return True
-        redis.zrem(uses, job_id)
+        redis.zrem(uses, user)
     return False

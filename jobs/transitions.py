@@ -115,11 +115,11 @@ local status = ARGV[5]
 if fields[3] == '1' then status = 'canceled' end
 if status == 'succeeded' then
   redis.call('HSET', key, 'results', ARGV[6], 'progress', '1', 'stage', 'done')
+  publish(id, 'result', {results = cjson.decode(ARGV[6])})
 elseif status == 'failed' then
   redis.call('HSET', key, 'problem', ARGV[7], 'lasting', ARGV[8])
 end
 finish(id, key, status, ARGV[4])
-if status == 'succeeded' then publish(id, 'result', {results = cjson.decode(ARGV[6])}) end
 return status
 """
 )
@@ -203,7 +203,7 @@ return 1
 )
 
 # ARGV: prefix, id, artifacts... Forgets a job and answers the artifacts that nobody else uses now. A use counts while
-# its job has a record, or for a minute after it was pinned: the record may not have been written yet.
+# the key that it names exists, or for a minute after it was pinned: that key may not have been written yet.
 PURGE = (
     _PRELUDE
     + """
@@ -220,11 +220,11 @@ redis.call('DEL', key, prefix .. 'events:' .. id)
 local unused = {}
 for i = 3, #ARGV do
   local uses = prefix .. 'uses:' .. ARGV[i]
-  redis.call('ZREM', uses, id)
+  redis.call('ZREM', uses, 'job:' .. id)
   local used = false
   local pins = redis.call('ZRANGE', uses, 0, -1, 'WITHSCORES')
   for j = 1, #pins, 2 do
-    if tonumber(pins[j + 1]) > tonumber(now) - 60 or redis.call('EXISTS', prefix .. 'job:' .. pins[j]) == 1 then
+    if tonumber(pins[j + 1]) > tonumber(now) - 60 or redis.call('EXISTS', prefix .. pins[j]) == 1 then
       used = true
     else
       redis.call('ZREM', uses, pins[j])
@@ -236,7 +236,7 @@ return unused
 """
 )
 
-# ARGV: prefix, id, artifacts... Says that a job uses these artifacts.
+# ARGV: prefix, user (such as `job:<id>`), artifacts... Says that what lives under this key uses these artifacts.
 PIN = (
     _PRELUDE
     + """
