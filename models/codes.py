@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+
 
 import torch
 from jaxtyping import Float
@@ -24,18 +24,18 @@ class StaticCode:
     def __len__(self) -> int:
         return self.mean.shape[0]
 
-    def __getitem__(self, clips: slice) -> Self:
+    def __getitem__(self, clips: slice) -> "StaticCode":
         """The codes of some of the clips; a slice, so that the clip axis stays."""
         return type(self)(self.mean[clips], self.std[clips], tuple(skip[clips] for skip in self.skips))
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "StaticCode":
         """The same codes on another device."""
         return type(self)(
             self.mean.to(device), self.std.to(device), tuple(skip.to(device) for skip in self.skips)
         )
 
     @classmethod
-    def cat(cls, codes: Sequence[Self]) -> Self:
+    def cat(cls, codes: Sequence["StaticCode"]) -> "StaticCode":
         """The codes of several batches as one batch."""
         skips = zip(*(code.skips for code in codes), strict=True)
         return cls(

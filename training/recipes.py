@@ -15,7 +15,7 @@ class Recipe:
     data: str  # "sprites", "faces" or "clips"
     network: UnorderedVAEConfig
     clip_frames: int = 3  # N random frames of each clip, as in the paper
-    batch: int = 40  # clips
+    batch: int = 16  # clips
     steps: int
     learning_rate: float
     warmup: int = 200  # steps
@@ -39,9 +39,9 @@ def sprites_vae() -> Recipe:
         name="sprites-vae",
         data="sprites",
         network=compact,
-        steps=22_000,
-        learning_rate=7e-4,
-        dynamic_weight=Anneal(start=41.0),
+        steps=30_000,
+        learning_rate=1e-3,
+        dynamic_weight=Anneal(start=41.0, share=0.15),
         static_from_others=True,
     )
 
@@ -49,7 +49,11 @@ def sprites_vae() -> Recipe:
 def faces_vae() -> Recipe:
     """The shipped `faces-vae`: as `sprites_vae`, on drawn faces with three dynamic factors."""
     return replace(
-        sprites_vae(), name="faces-vae", data="faces", network=UnorderedVAEConfig.compact(dynamic_dim=4)
+        sprites_vae(),
+        name="faces-vae",
+        data="faces",
+        network=UnorderedVAEConfig.compact(dynamic_dim=4),
+        steps=26_000,
     )
 
 
@@ -70,7 +74,7 @@ def sprites_vae_paper() -> Recipe:
 
 def own_clips() -> Recipe:
     """A person's own videos (`twofold train --clips`): few clips, so fewer steps than the shipped models."""
-    return replace(sprites_vae(), name="own", data="clips", batch=24, steps=4_000)
+    return replace(sprites_vae(), name="own", data="clips", steps=4_000)
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {

@@ -1,7 +1,6 @@
 """Clips held in memory (or on the GPU) as one tensor of frames, from which training batches are drawn."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from einops import rearrange
@@ -25,7 +24,7 @@ class ClipPool:
     aligned: bool = False
 
     @classmethod
-    def of_equal_clips(cls, frames: UInt8[Tensor, "clips t h w c"], aligned: bool = False) -> Self:
+    def of_equal_clips(cls, frames: UInt8[Tensor, "clips t h w c"], aligned: bool = False) -> "ClipPool":
         """A pool of clips that all have t frames."""
         clips, length = frames.shape[:2]
         starts = torch.arange(clips) * length
@@ -39,7 +38,7 @@ class ClipPool:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "ClipPool":
         """The same clips, their frames on another device."""
         return type(self)(self.frames.to(device), self.starts, self.lengths, self.aligned)
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ INDEX_SHA256 = "66c27e83b652299f91497d2fa9d65b157baefa98bc69ded3a799c7f3444fd577
 def characters(split: str) -> Int[np.ndarray, " n"]:
     """Numbers of the characters of a split: 1000 for "train", 296 held out for "test".
 
-    Source: the published split, `numpy.random.RandomState(423).permutation(1296)` (MODELS: Li & Mandt).
+    Source: the published split, `numpy.random.RandomState(423).permutation(1296)` (Li & Mandt 2018).
     """
     order = np.random.RandomState(423).permutation(NUM_CHARACTERS)
     return {"train": order[:NUM_TRAIN], "test": order[NUM_TRAIN:]}[split]
@@ -66,7 +66,7 @@ class Sprites:
         self.layers, self.poses = layers, poses
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path) -> "Sprites":
         """Read and check the sheets.
 
         Raises:
@@ -88,7 +88,7 @@ class Sprites:
             layers[slot, chosen] = cells
         return cls(layers, poses)
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "Sprites":
         """The same sprites on another device, where they are then composited."""
         return type(self)(self.layers.to(device), self.poses)
 
