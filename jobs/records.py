@@ -24,6 +24,7 @@ from jobs.requests import JobRequest, parse_request
 from jobs.settings import Settings
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
+TO_PURGE = f"{PREFIX}to-purge"  # jobs to be forgotten as soon as they have ended
 
 
 class Beat(StrEnum):
@@ -54,7 +55,6 @@ class JobRecord:
     deliveries: int
     execution: str
     cancel: bool
-    purge: bool
     created: datetime
     started: datetime | None
     ended: datetime | None
@@ -98,7 +98,6 @@ class JobRecord:
             deliveries=int(fields["deliveries"]),
             execution=fields["execution"],
             cancel=fields["cancel"] == "1",
-            purge=fields.get("purge") == "1",
             created=_time(fields["created"]),
             started=_time(fields["started"]) if "started" in fields else None,
             ended=_time(fields["ended"]) if "ended" in fields else None,
@@ -180,19 +179,32 @@ class JobStore:
 
     def pin(self, job_id: str, artifacts: Iterable[str]) -> None:
         """Say that a job uses artifacts. Done before they are published, a purge of another job cannot remove them."""
+        self.pin_for(f"job:{job_id}", artifacts)
+
+    def pin_for(self, user: str, artifacts: Iterable[str]) -> None:
+        """Say that whatever lives under this key uses artifacts."""
         names = list(artifacts)
         if names:
-            self._script(transitions.PIN)(args=[PREFIX, f"job:{job_id}", *names])
+            self._script(transitions.PIN)(args=[PREFIX, user, *names])
 
     def request_cancel(self, job_id: str, purge: bool = False) -> str:
         """Ask a job to stop: `canceled` (it was queued), `asked` (it runs), `again`, `finished` or `missing`."""
-        if purge and self.redis.exists(f"{PREFIX}job:{job_id}"):
-            self.redis.hset(f"{PREFIX}job:{job_id}", "purge", "1")
+        if purge:
+            self.redis.sadd(TO_PURGE, job_id)
         return self._run(transitions.CANCEL, job_id, self.settings.result_ttl)
+
+    def release(self, user: str, artifacts: Iterable[str]) -> list[str]:
+        """Forget a user of artifacts, such as a clip, and return those that nothing else uses."""
+        return _names(self._script(transitions.RELEASE)(args=[PREFIX, user, *artifacts]))
 
     def purge(self, record: JobRecord) -> list[str]:
         """Forget a job now and return the artifacts that no other job uses, for the caller to delete."""
+        self.redis.srem(TO_PURGE, record.id)
         return _names(self._script(transitions.PURGE)(args=[PREFIX, record.id, *record.artifacts]))
+
+    def to_purge(self) -> list[str]:
+        """Return the jobs that were running when their purge was asked for."""
+        return _names(self.redis.smembers(TO_PURGE))
 
     def forget_fingerprint(self, record: JobRecord) -> None:
         """Let the same request make a new job: this one's results have been lost."""

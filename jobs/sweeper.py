@@ -8,6 +8,7 @@ from redis import Redis
 
 from jobs.artifacts import ArtifactStore
 from jobs.events import PREFIX
+from jobs.records import TO_PURGE, JobStore
 
 UNFINISHED_FOR = 3600.0  # seconds without a write before an unfinished file is taken for abandoned
 UNUSED_FOR = 3600.0  # seconds since a file appeared before it must have a job
@@ -35,6 +36,17 @@ def sweep(
         if _age(path, now) >= unused_for and not _used(redis, path.name):
             unused += artifacts.delete(path.name)
     return Swept(unfinished, unused)
+
+
+def purge_asked(store: JobStore, artifacts: ArtifactStore) -> None:
+    """Forget the jobs that have ended since their purge was asked for."""
+    for job_id in store.to_purge():
+        record = store.get(job_id)
+        if record is None:
+            store.redis.srem(TO_PURGE, job_id)
+        elif record.ended_at_all:
+            for sha256 in store.purge(record):
+                artifacts.delete(sha256)
 
 
 def _age(path: Path, now: float) -> float:

@@ -202,39 +202,50 @@ return 1
 """
 )
 
-# ARGV: prefix, id, artifacts... Forgets a job and answers the artifacts that nobody else uses now. A use counts while
-# the key that it names exists, or for a minute after it was pinned: that key may not have been written yet.
+# A use counts while the key that it names exists, or for a minute after it was pinned: that key may not have been
+# written yet.
+_RELEASE = """
+local function release(user, first)
+  redis.call('DEL', prefix .. user)
+  local unused = {}
+  for i = first, #ARGV do
+    local uses = prefix .. 'uses:' .. ARGV[i]
+    redis.call('ZREM', uses, user)
+    local used = false
+    local pins = redis.call('ZRANGE', uses, 0, -1, 'WITHSCORES')
+    for j = 1, #pins, 2 do
+      if tonumber(pins[j + 1]) > tonumber(now) - 60 or redis.call('EXISTS', prefix .. pins[j]) == 1 then
+        used = true
+      else
+        redis.call('ZREM', uses, pins[j])
+      end
+    end
+    if not used then unused[#unused + 1] = ARGV[i] end
+  end
+  return unused
+end
+"""
+
+# ARGV: prefix, id, artifacts... Forgets a job and answers the artifacts that nobody else uses now.
 PURGE = (
     _PRELUDE
+    + _RELEASE
     + """
 local id = ARGV[2]
-local key = prefix .. 'job:' .. id
-local fields = redis.call('HMGET', key, 'fingerprint', 'queue')
+local fields = redis.call('HMGET', prefix .. 'job:' .. id, 'fingerprint', 'queue')
 if fields[1] then
   local fingerprint = prefix .. 'fingerprint:' .. fields[1]
   if redis.call('GET', fingerprint) == id then redis.call('DEL', fingerprint) end
   take_out_of_queue(id, fields[2])
 end
 redis.call('ZREM', prefix .. 'running', id)
-redis.call('DEL', key, prefix .. 'events:' .. id)
-local unused = {}
-for i = 3, #ARGV do
-  local uses = prefix .. 'uses:' .. ARGV[i]
-  redis.call('ZREM', uses, 'job:' .. id)
-  local used = false
-  local pins = redis.call('ZRANGE', uses, 0, -1, 'WITHSCORES')
-  for j = 1, #pins, 2 do
-    if tonumber(pins[j + 1]) > tonumber(now) - 60 or redis.call('EXISTS', prefix .. pins[j]) == 1 then
-      used = true
-    else
-      redis.call('ZREM', uses, pins[j])
-    end
-  end
-  if not used then unused[#unused + 1] = ARGV[i] end
-end
-return unused
+redis.call('DEL', prefix .. 'events:' .. id)
+return release('job:' .. id, 3)
 """
 )
+
+# ARGV: prefix, user (such as `clip:<owner>:<sha256>`), artifacts... Forgets a user and answers what is unused now.
+RELEASE = _PRELUDE + _RELEASE + "return release(ARGV[2], 3)"
 
 # ARGV: prefix, user (such as `job:<id>`), artifacts... Says that what lives under this key uses these artifacts.
 PIN = (
