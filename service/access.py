@@ -1,0 +1,119 @@
+"""Who may come in, and whether there is room: decided from a request's head, before a byte of its body is read.
+
+Without keys everybody who reaches this server is one owner, `local`, so it listens on loopback alone, and a page of
+another site that a browser on this machine shows must not reach it either: by a name that it points at us (the Host),
+or by a form that it posts (the Origin). `TWOFOLD_INSECURE` leaves both to whatever stands in front of the server.
+"""
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from redis.exceptions import RedisError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jobs.connection import unavailable
+from jobs.errors import Malformed, Problem
+from jobs.records import JobStore, queue_full
+from jobs.requests import BATCH
+from jobs.settings import Settings
+from service.problems import problem_response
+from service.uploads import too_large
+
+LOCAL = "local"
+LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE | re.ASCII)
+UPLOADS = frozenset({"/encode", "/swap", "/clips"})
+QUEUED = frozenset({"/encode", "/swap"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+class Refused(Problem):
+    """The request comes from somewhere that this server does not serve."""
+
+    slug, title, status = "refused", "Not served to this origin", 403
+
+
+def owner_of(scope: Scope) -> str:
+    """Return whose jobs the request may see: everyone's are `local` as long as there are no keys."""
+    return LOCAL
+
+
+class Door:
+    """The middleware: refuses, or lets in and writes what every answer carries."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, store: Callable[[], JobStore]) -> None:
+        self.app = app
+        self.settings = settings
+        self.store = store
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.check(scope)
+        except Problem as problem:
+            await problem_response(problem, scope["path"])(scope, receive, _with_headers(send))
+            return
+        await self.app(scope, receive, _with_headers(send))
+
+    async def check(self, scope: Scope) -> None:
+        """Refuse what need not be read.
+
+        Raises:
+            Refused: it comes from elsewhere.
+            Malformed, TooLarge: its stated length.
+            QueueFull, Unavailable: there is no room for the job that it would make.
+
+        """
+        headers = Headers(scope=scope)
+        if not self.settings.insecure:
+            check_origin(headers, scope["method"])
+        length = headers.get("content-length")
+        if length is not None and not re.fullmatch(r"[0-9]{1,18}", length):
+            raise Malformed(f"Content-Length: expected a number of bytes, got {length!r:.40}")
+        if scope["method"] != "POST" or scope["path"] not in UPLOADS:
+            return
+        if length is not None and int(length) > self.settings.upload_max_bytes:
+            raise too_large(self.settings.upload_max_bytes)
+        if scope["path"] in QUEUED:
+            try:
+                waiting = await run_in_threadpool(self.store().queue_length, BATCH)
+            except RedisError as error:
+                raise unavailable(error) from error
+            if waiting >= self.settings.queue_limit:
+                raise queue_full(BATCH, self.settings.queue_limit)
+
+
+def check_origin(headers: Headers, method: str) -> None:
+    """Let nobody in through the browser of somebody on this machine.
+
+    Raises:
+        Refused: the Host is not this machine's own name, or another site's page sends the request.
+
+    """
+    host = headers.get("host", "")
+    if not LOOPBACK.fullmatch(host):
+        raise Refused(f"this server answers as localhost only, not as {host!r:.80}; there are no keys")
+    origin = headers.get("origin")
+    if method not in SAFE and origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        raise Refused(f"a page of {origin!r:.80} may not use this server")
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.setdefault("X-Content-Type-Options", "nosniff")
+            headers.setdefault("Content-Security-Policy", POLICY)
+            headers.setdefault("Referrer-Policy", "no-referrer")
+            headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        await send(message)
+
+    return sending

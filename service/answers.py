@@ -1,0 +1,93 @@
+"""How a job is answered: as JSON on its way, as a file once it has succeeded, as its problem once it has failed."""
+
+from fastapi import Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from jobs.artifacts import Artifact
+from jobs.errors import Canceled, Gone, NotAcceptable, NotFinished
+from jobs.records import JobRecord
+from service.negotiation import KINDS, MEDIA_TYPES, Preference, check_range, choose, etag, not_modified
+from service.parts import Parts
+from service.views import JobView
+
+REVALIDATE = "private, no-cache"
+
+
+async def answer_submission(
+    parts: Parts, request: Request, record: JobRecord, prefer: Preference, wanted: str, cache: str = REVALIDATE
+) -> Response:
+    """Answer 202 with the job, or, when the client waits and it ends in time, its result (200) or its problem."""
+    wait = prefer.wait or 0.0
+    if wait > 0 and not record.ended_at_all:
+        await parts.waiting.until_ended(record.id, wait)
+        now: JobRecord | None = await run_in_threadpool(parts.store.get, record.id)
+        record = now or record
+    headers = {"Location": f"/jobs/{record.id}", "Vary": "Accept, Prefer"}
+    if prefer.applied:
+        headers["Preference-Applied"] = prefer.applied
+    if prefer.wait is not None and record.ended_at_all:
+        response = result_response(parts, request, record, wanted, cache)
+        for name, value in headers.items():
+            response.headers[name] = value
+        return response
+    if prefer.wait:
+        headers["Retry-After"] = "1"
+    view = await run_in_threadpool(view_of, parts, record)
+    return JSONResponse(view.model_dump(mode="json"), status_code=202, headers={**headers, "Cache-Control": "no-store"})
+
+
+def view_of(parts: Parts, record: JobRecord) -> JobView:
+    """Return what is told of a job, its place in the queue included. Blocking."""
+    return JobView.of(record, parts.store.position(record) if record.status == "queued" else None)
+
+
+def wanted_format(kind: str, request: Request, named: str | None) -> str:
+    """Return the representation that the request asks of this kind of job."""
+    return choose(KINDS[kind], request.headers.get("accept"), named)
+
+
+def result_response(
+    parts: Parts, request: Request, record: JobRecord, wanted: str, cache: str = REVALIDATE
+) -> Response:
+    """Return a finished job's result in one representation.
+
+    Raises:
+        Problem: the job's own, or NotFinished, Canceled, NotAcceptable, Gone.
+
+    """
+    if record.problem is not None:
+        raise record.problem
+    if record.status == "canceled":
+        raise Canceled(f"job {record.id} was canceled; make the request again if it is wanted after all")
+    if record.status != "succeeded":
+        raise NotFinished(
+            f"job {record.id} is {record.status} ({record.progress:.0%}); its result comes when it has succeeded",
+            headers={"Retry-After": "1"},
+        )
+    media_type = MEDIA_TYPES[wanted]
+    artifact = record.results.get(media_type)
+    if artifact is None:
+        raise NotAcceptable(f"job {record.id} has no {media_type}; it has {', '.join(sorted(record.results))}")
+    return _file(parts, request, record, artifact, wanted, cache)
+
+
+def _file(parts: Parts, request: Request, record: JobRecord, artifact: Artifact, wanted: str, cache: str) -> Response:
+    tag = etag(artifact.sha256, wanted)
+    headers = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept", "Content-Location": _url(record, wanted)}
+    if not parts.artifacts.exists(artifact.sha256):
+        raise Gone(f"the results of job {record.id} are no longer stored; make the request again")
+    if not_modified(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    check_range(request.headers.get("range"), artifact.bytes)
+    return FileResponse(
+        parts.artifacts.path(artifact.sha256),
+        media_type=MEDIA_TYPES[wanted],
+        headers=headers,
+        filename=f"{record.kind}-{record.id[:8]}.{wanted}",
+        content_disposition_type="inline",
+    )
+
+
+def _url(record: JobRecord, wanted: str) -> str:
+    return f"/jobs/{record.id}/result?format={wanted}"

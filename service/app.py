@@ -1,0 +1,98 @@
+"""The application: wiring only."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from redis import Redis
+from redis.exceptions import RedisError
+
+from jobs.artifacts import ArtifactStore
+from jobs.catalogue import Catalogue
+from jobs.connection import connect, connect_async
+from jobs.errors import ConfigurationError
+from jobs.queue import JobQueue, only_one, reap
+from jobs.records import JobStore
+from jobs.settings import Settings
+from jobs.sweeper import purge_asked, sweep
+from service import problems
+from service.access import Door
+from service.parts import Parts
+from service.routes import clips, encode, health, jobs, latent_grid, models, page, swap
+from service.waiting import Waiting
+
+WEB = Path(__file__).parent / "web"
+REAP_EVERY = 5.0  # seconds
+SWEEP_EVERY = 600.0
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the ASGI application over the Redis of `settings.redis_url`. Redis need not be up yet.
+
+    Raises:
+        ConfigurationError: the settings name no Redis.
+
+    """
+    if settings.redis_url is None:
+        raise ConfigurationError("the API needs TWOFOLD_REDIS_URL; `twofold up` starts a server of its own")
+    redis = connect(settings.redis_url)
+    parts = Parts(
+        settings=settings,
+        store=JobStore(redis, settings),
+        queue=JobQueue(redis, settings),
+        artifacts=ArtifactStore(settings.artifact_dir, settings.min_free_bytes),
+        catalogue=Catalogue(settings),
+        waiting=Waiting(connect_async(settings.redis_url)),
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with parts.waiting:
+            chores = asyncio.create_task(_chores(parts, redis), name="twofold-chores")
+            yield
+            chores.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await chores
+        redis.close()
+
+    app = FastAPI(
+        title="Twofold",
+        summary="Turns a video into a static code and a dynamic code a frame, and serves them.",
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=None,  # our form reader counts what it reads, and no route reads anything else
+    )
+    app.state.parts = parts
+    problems.install(app)
+    for routes in (encode, swap, latent_grid, jobs, clips, models, health, page):
+        app.include_router(routes.router)
+    app.mount("/web", StaticFiles(directory=WEB), name="web")
+    app.add_middleware(Door, settings=settings, store=lambda: parts.store)
+    problems.describe_schema(app)
+    return app
+
+
+async def _chores(parts: Parts, redis: Redis) -> None:
+    """Take back the jobs of dead workers and remove what nobody uses, taking turns with the other API processes."""
+    while True:
+        with contextlib.suppress(RedisError):
+            await asyncio.to_thread(_chore, parts, redis)
+        await asyncio.sleep(REAP_EVERY)
+
+
+def _chore(parts: Parts, redis: Redis) -> None:
+    with only_one(redis, "reap", REAP_EVERY / 2) as ours:
+        if ours and (moved := reap(parts.store, parts.queue)):
+            log.warning("took back %s", ", ".join(moved))
+        if ours:
+            purge_asked(parts.store, parts.artifacts)
+    with only_one(redis, "sweep", SWEEP_EVERY) as ours:
+        if ours:
+            sweep(redis, parts.artifacts)

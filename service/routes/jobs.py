@@ -1,0 +1,123 @@
+"""`/jobs/{id}`: where a job stands, its result, its events, and its end."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from jobs.errors import AlreadyFinished, WrongValue
+from jobs.events import BEGINNING, EVENT_ID, Event
+from jobs.records import JobRecord
+from service.answers import result_response, view_of, wanted_format
+from service.forms import result_content
+from service.negotiation import KINDS
+from service.parts import OwnerDep, Parts, PartsDep
+from service.problems import described
+from service.routing import get_and_head
+from service.submission import find_job
+from service.views import JobView, result_urls
+
+router = APIRouter(prefix="/jobs", tags=["read a job"])
+PING = 15.0  # seconds of silence before a stream says that it is still there
+
+
+@get_and_head(router, "/{job_id}", response_model=JobView, responses=described(404, 410, 422, 503))
+def read_job(job_id: str, parts: PartsDep, owner: OwnerDep) -> Response:
+    """Say where a job stands."""
+    record = find_job(parts, owner, job_id)
+    return _view(parts, record, 200)
+
+
+@get_and_head(
+    router,
+    "/{job_id}/result",
+    responses={
+        200: {"description": "The result", "content": result_content(tuple(KINDS))},
+        206: {"description": "A range of it"},
+        304: {"description": "The client has it"},
+        **described(400, 404, 406, 409, 410, 416, 422, 503),
+    },
+)
+def read_result(
+    job_id: str,
+    request: Request,
+    parts: PartsDep,
+    owner: OwnerDep,
+    format: Annotated[str | None, Query(description="json, png, webp, gif, mp4 or npz")] = None,
+) -> Response:
+    """Return a finished job's result in the representation that Accept or `format` names."""
+    record = find_job(parts, owner, job_id)
+    return result_response(parts, request, record, wanted_format(record.kind, request, format))
+
+
+@router.get(
+    "/{job_id}/events",
+    responses={
+        200: {"description": "Events `status`, `progress` and `result`", "content": {"text/event-stream": {}}},
+        204: {"description": "The job has ended and there is nothing more"},
+        **described(404, 410, 422, 503),
+    },
+)
+async def read_events(
+    job_id: str,
+    parts: PartsDep,
+    owner: OwnerDep,
+    last_event_id: Annotated[str | None, Header(description="resumes after this event")] = None,
+) -> Response:
+    """Stream what happens to a job, from its beginning or after `Last-Event-ID`, without loss or repeats."""
+    if last_event_id is not None and not EVENT_ID.fullmatch(last_event_id):
+        raise WrongValue.for_field("Last-Event-ID", f"expected the id of an event, got {last_event_id!r:.60}")
+    record = await run_in_threadpool(find_job, parts, owner, job_id)
+    after = last_event_id or BEGINNING
+    if record.ended_at_all and not await parts.waiting.has_more(job_id, after):
+        return Response(status_code=204)  # tells an EventSource not to come again
+    return StreamingResponse(
+        _stream(parts, job_id, after),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+@router.delete(
+    "/{job_id}", response_model=JobView, responses={202: {"model": JobView}, **described(404, 409, 410, 422)}
+)
+def cancel_job(
+    job_id: str,
+    parts: PartsDep,
+    owner: OwnerDep,
+    purge: Annotated[str, Query(description="true also deletes inputs and results, now")] = "false",
+) -> Response:
+    """Cancel a job: at once while it waits (200), at its next step while it runs (202)."""
+    if purge not in ("true", "false"):
+        raise WrongValue.for_field("purge", f"expected true or false, got {purge!r:.40}")
+    record = find_job(parts, owner, job_id)
+    outcome = parts.store.request_cancel(job_id, purge=purge == "true")
+    if outcome == "canceled":
+        parts.queue.withdraw(record)
+    if outcome == "finished" and purge == "false":
+        raise AlreadyFinished(f"job {job_id} is {record.status}; ?purge=true deletes it and its results")
+    record = parts.store.get(job_id) or record
+    if purge == "true" and record.ended_at_all:
+        for sha256 in parts.store.purge(record):
+            parts.artifacts.delete(sha256)
+    return _view(parts, record, 202 if outcome == "asked" else 200)
+
+
+def _view(parts: Parts, record: JobRecord, status: int) -> Response:
+    view = view_of(parts, record).model_dump(mode="json")
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "1"} if not record.ended_at_all else {})
+    return JSONResponse(view, status_code=status, headers=headers)
+
+
+async def _stream(parts: Parts, job_id: str, after: str) -> AsyncIterator[str]:
+    yield "retry: 1000\n\n"
+    async for event in parts.waiting.follow(job_id, after, silence=PING):
+        yield ": still here\n\n" if event is None else _message(job_id, event)
+
+
+def _message(job_id: str, event: Event) -> str:
+    data = {"results": result_urls(job_id, event.data["results"])} if event.name == "result" else event.data
+    return f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"

@@ -1,0 +1,105 @@
+"""From a request to its job: sources are looked up, files published, the record made once, the queue told."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from jobs.catalogue import ModelEntry
+from jobs.errors import Gone, Problem, UnknownJob, WrongValue
+from jobs.idempotency import Claim
+from jobs.records import JOB_ID, JobRecord
+from jobs.requests import JobRequest, parse_request
+from service.parts import Parts
+from service.uploads import FormFile
+
+CODES = "application/x-npz"
+
+
+def submit(
+    parts: Parts, owner: str, said: dict[str, Any], files: Sequence[FormFile] = (), claim: Claim | None = None
+) -> JobRecord:
+    """Make the job that a request asks for, or return the one that there is. Blocking: for the thread pool.
+
+    Raises:
+        Problem: a value is wrong, the queue is full, or the claimed key belongs to another request.
+
+    """
+    request = parse_request(said)
+    if claim is not None and (earlier := claim.earlier_job(request.fingerprint(owner))):
+        record = parts.store.get(earlier)
+        if record is not None:
+            return record
+    job_id = parts.store.new_id()
+    parts.store.pin(job_id, request.inputs)
+    fresh = [file.writer.sha256 for file in files if not parts.artifacts.exists(file.writer.sha256)]
+    try:
+        for file in files:
+            file.writer.publish()
+        record = _create(parts, job_id, request, owner)
+        if claim is not None:
+            claim.keep(request.fingerprint(owner), record.id)
+    except (RedisError, Problem):
+        for sha256 in fresh:
+            parts.artifacts.delete(sha256)
+        raise
+    return record
+
+
+def _create(parts: Parts, job_id: str, request: JobRequest, owner: str) -> JobRecord:
+    record = parts.store.create_once(job_id, request, owner)
+    if record.status == "succeeded" and not all(parts.artifacts.exists(one) for one in record.artifacts):
+        parts.store.forget_fingerprint(record)  # somebody emptied the folder: make it again
+        record = parts.store.create_once(job_id, request, owner)
+    if record.id == job_id:
+        parts.queue.deliver(record)
+    return record
+
+
+def find_job(parts: Parts, owner: str, job_id: str, field: str = "id") -> JobRecord:
+    """Return the owner's job of this id.
+
+    Raises:
+        WrongValue: it is no id.
+        Gone: it was the owner's job, and has expired.
+        UnknownJob: it never was, or is another's; a stranger is told no more than that.
+
+    """
+    if not JOB_ID.fullmatch(job_id):
+        raise WrongValue.for_field(field, f"expected a job's id (32 hex digits), got {job_id!r:.60}")
+    record = parts.store.get(job_id)
+    if record is not None and record.owner == owner:
+        return record
+    if record is None and parts.store.once_was(job_id, owner):
+        raise Gone(f"job {job_id} and its results have expired or were deleted; make the request again")
+    raise UnknownJob(f"there is no job {job_id}")
+
+
+def find_encode(parts: Parts, owner: str, job_id: str, field: str) -> JobRecord:
+    """Return the finished encode whose codes a field names.
+
+    Raises:
+        WrongValue: the job is of another kind, or has no codes (yet).
+
+    """
+    record = find_job(parts, owner, job_id, field)
+    if record.kind != "encode":
+        raise WrongValue.for_field(field, f"expected an encode, {job_id} is a {record.kind}")
+    if record.status != "succeeded":
+        raise WrongValue.for_field(field, f"job {job_id} is {record.status}; only a succeeded encode has codes")
+    return record
+
+
+def codes_of(record: JobRecord, model: ModelEntry, field: str) -> dict[str, Any]:
+    """Return the source that a finished encode is.
+
+    Raises:
+        WrongValue: its codes are another model's and mean nothing to this one.
+
+    """
+    if record.digest != model.digest:
+        raise WrongValue.for_field(
+            field,
+            f"job {record.id} was made by {record.model} ({record.digest[:19]}…), not by {model.name} as served now",
+        )
+    return {"codes": record.results[CODES].sha256, "job": record.id}

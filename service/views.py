@@ -1,0 +1,104 @@
+"""What the API says about jobs and models: the JSON of `GET /jobs/{id}` and `GET /models`."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from jobs.catalogue import ModelEntry
+from jobs.records import JobRecord
+from service.negotiation import FORMATS
+
+
+class JobView(BaseModel):
+    """Where a job stands."""
+
+    id: str
+    kind: Literal["encode", "swap", "latent-grid"]
+    model: str
+    digest: str
+    status: Literal["queued", "running", "succeeded", "failed", "canceled"]
+    progress: float = Field(ge=0, le=1)
+    stage: str
+    position: int | None = Field(description="place in the queue, 1 for the next; null when it does not wait")
+    attempts: int
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    expires: datetime | None = Field(description="when the job and its results are deleted")
+    results: dict[str, str] = Field(description="URL of each representation, by media type")
+    error: dict[str, Any] | None = Field(description="the problem of a failed job")
+
+    @classmethod
+    def of(cls, record: JobRecord, position: int | None) -> "JobView":
+        """Say what an asker may know of a record."""
+        return cls(
+            id=record.id,
+            kind=record.kind,
+            model=record.model,
+            digest=record.digest,
+            status=record.status,
+            progress=record.progress,
+            stage="canceling" if record.status == "running" and record.cancel else record.stage,
+            position=position,
+            attempts=record.attempts,
+            created=record.created,
+            started=record.started,
+            ended=record.ended,
+            expires=record.expires,
+            results=result_urls(record.id, record.results),
+            error=record.problem.to_dict() | {"instance": f"/jobs/{record.id}"} if record.problem else None,
+        )
+
+
+def result_urls(job_id: str, media_types: dict[str, Any]) -> dict[str, str]:
+    """Return where each representation is read."""
+    return {kind: f"/jobs/{job_id}/result?format={FORMATS[kind]}" for kind in media_types if kind in FORMATS}
+
+
+class ModelView(BaseModel):
+    """A model that is served."""
+
+    name: str
+    family: str
+    digest: str
+    default: bool
+    loaded: bool = Field(
+        description="whether a warm worker holds it; another model is loaded when it is first asked for"
+    )
+    image_size: int | None
+    channels: int | None
+    static_dim: int | None
+    dynamic_dim: int | None
+    parameters: int | None
+    bytes: int | None
+    data: dict[str, Any]
+    licence: str | None
+    metrics: dict[str, Any]
+
+    @classmethod
+    def of(cls, entry: ModelEntry, default: str, loaded: set[str]) -> "ModelView":
+        """Say what a model's config says of it."""
+        said, weights, data = entry.config, entry.config.get("weights", {}), entry.config.get("data", {})
+        return cls(
+            name=entry.name,
+            family=entry.family,
+            digest=entry.digest,
+            default=entry.name == default,
+            loaded=entry.digest in loaded,
+            image_size=said.get("image_size"),
+            channels=said.get("channels"),
+            static_dim=said.get("static_dim"),
+            dynamic_dim=said.get("dynamic_dim"),
+            parameters=weights.get("parameters"),
+            bytes=weights.get("bytes"),
+            data=data,
+            licence=data.get("licence"),
+            metrics=said.get("metrics", {}),
+        )
+
+
+class ModelsView(BaseModel):
+    """Every model that is served."""
+
+    models: list[ModelView]

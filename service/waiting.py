@@ -1,0 +1,133 @@
+"""Waiting for jobs: one blocking read a process over the streams of all the jobs that somebody waits for.
+
+The reader only says that a stream has grown. Whoever follows a job then reads the stream itself from where it stopped,
+so nothing is lost or repeated, however many wait, and whatever Redis does in between.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from jobs.events import BEGINNING, PREFIX, Event, parse_entries, stream_key
+
+BLOCK = 20.0  # seconds of one read; its end is nothing but a sign of life
+PAUSE = 0.5  # seconds after Redis failed
+AT_ONCE = 200  # events of one read
+log = logging.getLogger(__name__)
+
+
+class Waiting:
+    """The streams that are followed in this process, and the task that watches them."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+        self.wake_key = f"{PREFIX}wake:{secrets.token_hex(8)}"
+        self.cursors: dict[str, str] = {self.wake_key: BEGINNING}
+        self.bells: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self.task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Waiting":
+        self.task = asyncio.create_task(self._watch(), name="twofold-waiting")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.task
+        with contextlib.suppress(RedisError):
+            await self.redis.delete(self.wake_key)
+        await self.redis.aclose()
+
+    async def follow(
+        self, job_id: str, after: str = BEGINNING, silence: float | None = None
+    ) -> AsyncGenerator[Event | None, None]:
+        """Yield a job's events after an id, the last one last; None whenever nothing came for `silence` seconds."""
+        key, bell, cursor = stream_key(job_id), asyncio.Event(), after
+        await self._subscribe(key, bell)
+        try:
+            while True:
+                bell.clear()
+                try:
+                    entries: Any = await self.redis.xrange(key, min=f"({cursor}", count=AT_ONCE)
+                except RedisError:
+                    await asyncio.sleep(PAUSE)
+                    yield None
+                    continue
+                for event in parse_entries(entries):
+                    cursor = event.id
+                    yield event
+                    if event.final:
+                        return
+                if not entries:
+                    try:
+                        async with asyncio.timeout(silence):
+                            await bell.wait()
+                    except TimeoutError:
+                        yield None
+        finally:
+            self._unsubscribe(key, bell)
+
+    async def until_ended(self, job_id: str, seconds: float) -> bool:
+        """Wait for a job's end; False when it did not come in time."""
+        deadline = time.monotonic() + seconds
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                async with contextlib.aclosing(self.follow(job_id)) as events:
+                    async for event in events:
+                        if event is not None and event.final:
+                            return True
+                        if time.monotonic() > deadline:
+                            break
+        return False
+
+    async def has_more(self, job_id: str, after: str) -> bool:
+        """Whether a job's stream has events after an id."""
+        return bool(await self.redis.xrange(stream_key(job_id), min=f"({after}", count=1))
+
+    async def _subscribe(self, key: str, bell: asyncio.Event) -> None:
+        self.bells[key].add(bell)
+        if key not in self.cursors:
+            self.cursors[key] = BEGINNING
+            with contextlib.suppress(RedisError):
+                # Ends the read that is under way, which does not know this stream.
+                async with self.redis.pipeline(transaction=False) as pipeline:
+                    pipeline.xadd(self.wake_key, {"for": key}, maxlen=1, approximate=False)
+                    pipeline.expire(self.wake_key, 3600)
+                    await pipeline.execute()
+
+    def _unsubscribe(self, key: str, bell: asyncio.Event) -> None:
+        self.bells[key].discard(bell)
+        if not self.bells[key]:
+            del self.bells[key]
+            self.cursors.pop(key, None)
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                cursors: Any = dict(self.cursors)
+                answer: Any = await self.redis.xread(cursors, count=AT_ONCE, block=round(BLOCK * 1000))
+            except RedisError as error:
+                log.warning("cannot watch jobs: %s", error)
+                await asyncio.sleep(PAUSE)
+                self._ring_all()
+                continue
+            for raw_key, entries in answer or []:
+                key = raw_key.decode()
+                if key in self.cursors:
+                    self.cursors[key] = entries[-1][0].decode()
+                for bell in self.bells.get(key, ()):
+                    bell.set()
+
+    def _ring_all(self) -> None:
+        for bells in self.bells.values():
+            for bell in bells:
+                bell.set()
