@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     job_timeout: PositiveInt = Field(900, description="seconds of work before a job fails")
 
     queue_limit: PositiveInt = Field(100, description="jobs that may wait in each queue")
+    worker_threads: PositiveInt | None = Field(
+        None, description="threads of a worker's network; none: all cores but one for video, one for latent queries"
+    )
     lease_seconds: PositiveFloat = Field(45, description="a job whose worker is silent this long is taken back")
     max_attempts: PositiveInt = 3
     result_ttl: PositiveInt = Field(
