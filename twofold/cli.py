@@ -3,11 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.errors import Problem, TwofoldError
+from jobs.errors import ConfigurationError, Problem, TwofoldError
 from twofold.options import (
     AsJson,
     Crop,
@@ -22,6 +22,9 @@ from twofold.options import (
     Transfer,
     Url,
 )
+
+if TYPE_CHECKING:
+    from jobs.settings import Settings
 
 REFUSED, UNREACHABLE, INTERRUPTED = 3, 4, 130
 EPILOG = (
@@ -48,20 +51,21 @@ def up(
     insecure: Annotated[bool, typer.Option(help="Listen beyond loopback although there are no keys.")] = False,
 ) -> None:
     """Run everything here: page, API, workers, embedded server. Ctrl-C stops it."""
-    from twofold.up import bring_up, settings_with
+    from twofold.up import bring_up
 
-    bring_up(settings_with(host=host, port=port, data_dir=data_dir, insecure=insecure or None))
+    bring_up(_settings(host=host, port=port, data_dir=data_dir, insecure=insecure or None))
 
 
 @app.command(rich_help_panel=SERVE)
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535)] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = None,
+    fd: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the API and the page alone; needs TWOFOLD_REDIS_URL."""
-    from twofold.processes import serve_api
+    from twofold.serving import serve_api
 
-    serve_api(host=host, port=port)
+    serve_api(_settings(host=host, port=port), fd)
 
 
 @app.command(rich_help_panel=SERVE)
@@ -201,6 +205,19 @@ def samples(
         paths += write_sprite_clips(folder, sprites, count)
     for path in paths:
         typer.echo(path)
+
+
+def _settings(**said: Any) -> "Settings":
+    """The environment's settings, with what the command line says above them."""
+    from pydantic import ValidationError
+
+    from jobs.settings import Settings
+
+    try:
+        return Settings(**{name: value for name, value in said.items() if value is not None})
+    except ValidationError as error:
+        wrong = [f"TWOFOLD_{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
+        raise ConfigurationError("; ".join(wrong)) from None
 
 
 def main() -> None:

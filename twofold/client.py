@@ -27,7 +27,7 @@ Representation = Literal["json", "npz", "png", "mp4", "webp", "gif"]
 DEFAULT_URL = "http://127.0.0.1:8000"
 ASK_FOR_THE_JOB = {"Prefer": "respond-async", "Accept": "application/json"}
 FIRST_POLL, SLOWEST_POLL = 0.05, 1.0
-TRIES, LONGEST_RETRY_AFTER = 4, 10
+TRIES, LONGEST_RETRY_AFTER = 3, 10
 
 
 class ServerUnreachable(TwofoldError):
@@ -141,15 +141,14 @@ class Client:
 
     def submit_encode(self, clip: ClipFile, **fields: Any) -> Job:
         """Queue an encode and return its job at once; the fields are those of `encode`."""
-        return self._submit("/encode", _given(fields), {"video": [clip]})
+        return self._submit("/encode", [("video", clip)], fields)
 
     def submit_swap(self, static: Source | Sequence[Source], dynamic: Source | Sequence[Source], **fields: Any) -> Job:
         """Queue a swap and return its job at once; the fields are those of `swap`."""
-        data, uploads = _given(fields), {}
-        for part, sources in (("static", _listed(static)), ("dynamic", _listed(dynamic))):
-            data[f"{part}_job"] = [source.job for source in sources if isinstance(source, Encoded)]
-            uploads[part] = [source for source in sources if not isinstance(source, Encoded)]
-        return self._submit("/swap", data, uploads)
+        sources = [
+            (side, each) for side, given in (("static", static), ("dynamic", dynamic)) for each in _listed(given)
+        ]
+        return self._submit("/swap", sources, fields)
 
     def submit_latent_grid(self, **fields: Any) -> Job:
         """Queue a latent grid and return its job at once; the fields are those of the request's query."""
@@ -201,10 +200,12 @@ class Client:
         """Return what is known of one model."""
         return dict(self._ask("GET", f"/models/{quote(name, safe='')}").json())
 
-    def _submit(self, path: str, data: Mapping[str, Any], uploads: Mapping[str, Sequence[ClipFile]]) -> Job:
+    def _submit(self, path: str, sources: Sequence[tuple[str, Source]], fields: Mapping[str, Any]) -> Job:
         with contextlib.ExitStack() as opened:
-            files = [(part, _open(opened, clip)) for part, clips in uploads.items() for clip in clips]
-            return Job.of(self._ask("POST", path, data=data, files=files, headers=ASK_FOR_THE_JOB).json())
+            # Everything is a part of one multipart form, in order: the order of the sources is that of the rows.
+            parts = [_part(opened, name, source) for name, source in sources]
+            parts += [(name, (None, value)) for name, value in _given(fields).items()]
+            return Job.of(self._ask("POST", path, files=parts, headers=ASK_FOR_THE_JOB).json())
 
     def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Send one request, again where that is safe, and return an answer that is no problem.
@@ -230,8 +231,9 @@ class Client:
                 if last or not pause.isdigit() or int(pause) > LONGEST_RETRY_AFTER:
                     raise _problem(answer)
                 time.sleep(int(pause))
-            for _, (_, file) in request.get("files", ()):
-                file.seek(0)
+            for _, (_, content) in request.get("files", ()):
+                if not isinstance(content, str):
+                    content.seek(0)
         raise AssertionError("the last try returns or raises")
 
 
@@ -250,10 +252,14 @@ def _listed(sources: Source | Sequence[Source]) -> list[Source]:
     return list(sources) if isinstance(sources, list | tuple) else [cast(Source, sources)]
 
 
-def _open(opened: contextlib.ExitStack, clip: ClipFile) -> tuple[str, IO[bytes]]:
-    if isinstance(clip, str | os.PathLike):
-        return Path(clip).name, opened.enter_context(Path(clip).open("rb"))
-    return Path(str(getattr(clip, "name", "clip"))).name, clip
+def _part(opened: contextlib.ExitStack, name: str, source: Source) -> tuple[str, tuple[str | None, IO[bytes] | str]]:
+    if isinstance(source, Encoded):
+        if source.job is None:
+            raise ValueError("these codes were made without a server, which knows nothing of them: give it the clip")
+        return f"{name}_job", (None, source.job)
+    if isinstance(source, str | os.PathLike):
+        return name, (Path(source).name, opened.enter_context(Path(source).open("rb")))
+    return name, (Path(str(getattr(source, "name", "clip"))).name, source)
 
 
 def _id(job: Job | str) -> str:

@@ -124,6 +124,20 @@ class Swapped:
     static: NDArray[np.float32]
     dynamic: NDArray[np.float32]
 
+    @classmethod
+    def of(cls, job: str | None, representations: Mapping[str, bytes]) -> Self:
+        """Read a swap's `json` and `npz`."""
+        answer, arrays = json.loads(representations["json"]), unpack(representations["npz"])
+        return cls(
+            job=job,
+            model=answer["model"],
+            digest=answer["digest"],
+            transfer=answer["transfer"],
+            static_fits=tuple(Fit.of(source.get("fit")) for source in answer["static"]),
+            dynamic_fits=tuple(Fit.of(source.get("fit")) for source in answer["dynamic"]),
+            **{name: arrays[name] for name in ("frames", "lengths", "static", "dynamic")},
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LatentGrid:
@@ -140,6 +154,20 @@ class LatentGrid:
     extent: float
     frames: NDArray[np.uint8]
     coordinates: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, job: str | None, representations: Mapping[str, bytes]) -> Self:
+        """Read a latent grid's `json` and `npz`."""
+        answer, arrays = json.loads(representations["json"]), unpack(representations["npz"])
+        return cls(
+            job=job,
+            model=answer["model"],
+            digest=answer["digest"],
+            dims=tuple(answer["dims"]),
+            extent=float(answer["extent"]),
+            frames=arrays["frames"],
+            coordinates=arrays["coordinates"],
+        )
 
 
 def unpack(archive: bytes) -> dict[str, NDArray[Any]]:

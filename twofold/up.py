@@ -1,6 +1,5 @@
 """`twofold up`: page, API, a worker for each queue and an embedded server, from one terminal, until Ctrl-C."""
 
-import ipaddress
 import logging
 import signal
 import socket
@@ -10,20 +9,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from jobs.embedded import redis_server
 from jobs.errors import ConfigurationError
 from jobs.requests import QUEUES
 from jobs.settings import Settings
+from twofold.listening import address_of, listening, refuse_open_address
 from twofold.processes import Child, stop_all
 
 READY_WITHIN = 120.0  # seconds; a slow disk may take most of them to load torch the first time
 STOP_WITHIN = 20.0  # seconds for running jobs, which are taken up again at the next start if they need longer
 DEATHS_BEFORE_READY = 4  # of one child, after which there is no use in waiting
-BACKLOG = 2048
 
 
 class Stop(Exception):
@@ -94,60 +91,6 @@ def is_ready(address: str) -> bool:
         return False
 
 
-def refuse_open_address(settings: Settings) -> None:
-    """Let nobody but this machine in, as long as there are no keys.
-
-    Raises:
-        ConfigurationError: the address can be reached from elsewhere.
-
-    """
-    if settings.insecure or is_loopback(settings.host):
-        return
-    raise ConfigurationError(
-        f"{settings.host} can be reached from other machines, and anyone there could use this server: there are no "
-        "keys. Listen on 127.0.0.1, or say --insecure where something else keeps strangers out"
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address; a name counts by what it resolves to, all of it."""
-    try:
-        found = {info[4][0] for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError:
-        return False
-    return bool(found) and all(ipaddress.ip_address(str(address).split("%")[0]).is_loopback for address in found)
-
-
-@contextmanager
-def listening(settings: Settings) -> Iterator[socket.socket]:
-    """Hold the port ourselves, so that an API that is started again finds its callers still waiting.
-
-    Raises:
-        ConfigurationError: the address is taken, or is not ours.
-
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-        except OSError as error:
-            raise ConfigurationError(
-                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; "
-                "choose another with --port, or --port 0 for any free one"
-            ) from error
-        listener.listen(BACKLOG)
-        yield listener
-
-
-def address_of(listener: socket.socket) -> str:
-    """Return the URL to open."""
-    host, port = listener.getsockname()[:2]
-    if ipaddress.ip_address(host).is_unspecified:
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 @contextmanager
 def stopping_on_signals() -> Iterator[None]:
     """Turn Ctrl-C, SIGTERM and a closed terminal into `Stop`; once stopping has begun, further ones are let pass."""
@@ -164,14 +107,6 @@ def stopping_on_signals() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-
-
-def settings_with(
-    host: str | None = None, port: int | None = None, data_dir: Path | None = None, insecure: bool | None = None
-) -> Settings:
-    """Return the environment's settings, with what the command line says above them."""
-    said: dict[str, Any] = {"host": host, "port": port, "data_dir": data_dir, "insecure": insecure}
-    return Settings(**{name: value for name, value in said.items() if value is not None})
 
 
 def say(text: str) -> None:

@@ -1,0 +1,177 @@
+"""The client against the real API (without a worker), and against a network that fails."""
+
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from jobs.errors import Canceled, Problem, QueueFull, UnknownModel, WrongValue
+from jobs.settings import Settings
+from service.app import create_app
+from twofold import client as client_module
+from twofold.client import Client, ServerUnreachable, WaitedTooLong
+from twofold.listening import address_of, listening
+from twofold.results import Job
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path) -> Path:
+    from models.checkpoint import save_model
+    from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+
+    model = UnorderedVAE(UnorderedVAEConfig.tiny())
+    save_model(tmp_path / "models" / "mine", "mine", model, data={"licence": "mine"}, statistics={}, card="# mine")
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def client(redis_url: str, tmp_path: Path, models_dir: Path) -> Iterator[Client]:
+    settings = Settings(
+        redis_url=redis_url, data_dir=tmp_path / "data", models_dir=models_dir, default_model="mine", port=0
+    )
+    with listening(settings) as listener:
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            with Client(address_of(listener), timeout=1) as made:
+                yield made
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    from PIL import Image
+
+    path = tmp_path / "face.png"
+    Image.new("RGB", (64, 64), "red").save(path)
+    return path
+
+
+def test_a_submitted_clip_waits_in_the_queue_and_can_be_canceled(client, picture):
+    job = client.submit_encode(picture, stride=2)
+    assert (job.kind, job.status, job.model, job.position) == ("encode", "queued", "mine", 1)
+    assert client.job(job) == client.job(job.id)
+    assert client.cancel(job).status == "canceled"
+    with pytest.raises(Canceled):
+        client.wait(job)
+
+
+def test_waiting_ends_when_the_caller_said(client, picture):
+    seen: list[Job] = []
+    began = time.monotonic()
+    with pytest.raises(WaitedTooLong, match="queued"):
+        client.wait(client.submit_encode(picture), progress=seen.append, timeout=0.3)
+    assert 0.3 <= time.monotonic() - began < 5
+    assert [job.status for job in seen] == ["queued"]
+
+
+def test_an_open_file_is_a_clip_too(client, picture):
+    by_path = client.submit_encode(picture)
+    by_file = client.submit_encode(io.BytesIO(picture.read_bytes()))
+    assert by_file.id == by_path.id
+
+
+def test_problems_keep_their_kind_on_the_way(client, picture):
+    with pytest.raises(UnknownModel, match="mine"):
+        client.submit_encode(picture, model="yours")
+    with pytest.raises(WrongValue, match="stride"):
+        client.submit_encode(picture, stride=0)
+    with pytest.raises(WrongValue) as caught:
+        client.submit_latent_grid(seed=1, size=99)
+    assert caught.value.errors[0]["field"] == "size"
+
+
+def test_models_are_listed_with_their_sizes(client):
+    by_name = {model["name"]: model for model in client.models()}
+    assert by_name["mine"]["licence"] == "mine"
+    assert client.model("mine")["digest"] == by_name["mine"]["digest"]
+
+
+def over(answer: Callable[[httpx.Request], httpx.Response]) -> Client:
+    return Client("http://there", transport=httpx.MockTransport(answer))
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    monkeypatch.setattr(client_module.time, "sleep", slept.append)
+    return slept
+
+
+JOB = {"id": "0" * 32, "kind": "encode", "status": "queued"}
+
+
+def test_a_busy_server_is_asked_again_when_it_said_with_the_whole_file(pauses):
+    bodies = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.read())
+        if len(bodies) == 1:
+            problem = QueueFull("full").to_dict()
+            headers = {"Retry-After": "7", "Content-Type": "application/problem+json"}
+            return httpx.Response(503, json=problem, headers=headers)
+        return httpx.Response(202, json=JOB)
+
+    with over(answer) as client:
+        assert client.submit_encode(io.BytesIO(b"pictures")).status == "queued"
+    assert pauses == [7]
+    assert all(b"pictures" in body for body in bodies)
+
+
+def test_a_server_that_stays_busy_is_told(pauses):
+    headers = {"Retry-After": "1", "Content-Type": "application/problem+json"}
+    with (
+        over(lambda request: httpx.Response(503, json=QueueFull("full").to_dict(), headers=headers)) as client,
+        pytest.raises(QueueFull, match="full"),
+    ):
+        client.models()
+    assert len(pauses) == client_module.TRIES - 1
+
+
+def test_a_request_whose_answer_was_lost_is_sent_again_only_if_it_changes_nothing(pauses):
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        raise httpx.ReadError("cut off")
+
+    with over(answer) as client:
+        with pytest.raises(ServerUnreachable, match="cut off"):
+            client.submit_encode(io.BytesIO(b"pictures"))
+        assert asked == ["POST"]
+        with pytest.raises(ServerUnreachable):
+            client.models()
+        assert asked[1:] == ["GET"] * client_module.TRIES
+
+
+def test_what_a_proxy_says_is_told_as_it_is():
+    with (
+        over(lambda request: httpx.Response(502, text="<html>Bad gateway</html>")) as client,
+        pytest.raises(Problem, match=r"502.*Bad gateway"),
+    ):
+        client.models()
+
+
+def test_an_answer_of_a_newer_server_is_still_read():
+    with over(lambda request: httpx.Response(200, json={**JOB, "mood": "good"})) as client:
+        assert client.job("0" * 32).status == "queued"
+
+
+def test_an_id_cannot_reach_another_path():
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path)
+        return httpx.Response(200, json=JOB)
+
+    with over(answer) as client:
+        client.job("../models?x=1")
+    assert asked == [b"/jobs/..%2Fmodels%3Fx%3D1"]

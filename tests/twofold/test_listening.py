@@ -1,0 +1,46 @@
+import socket
+
+import pytest
+
+from jobs.errors import ConfigurationError
+from jobs.settings import Settings
+from twofold.listening import address_of, is_loopback, listening, refuse_open_address
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost"])
+def test_loopback_addresses_need_no_keys(host):
+    assert is_loopback(host)
+    refuse_open_address(Settings(host=host))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "no-such-host.invalid"])
+def test_other_addresses_are_refused_unless_somebody_insists(host):
+    assert not is_loopback(host)
+    with pytest.raises(ConfigurationError, match="--insecure"):
+        refuse_open_address(Settings(host=host))
+    refuse_open_address(Settings(host=host, insecure=True))
+
+
+def test_a_taken_port_is_told_with_the_remedy():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with (
+            pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{port}.*in use.*--port"),
+            listening(Settings(port=port)),
+        ):
+            pass
+
+
+def test_port_zero_takes_a_free_one_and_says_which():
+    with listening(Settings(port=0)) as listener:
+        address = address_of(listener)
+        assert address == f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with socket.create_connection(listener.getsockname(), timeout=5):
+            pass
+
+
+def test_what_listens_everywhere_is_opened_here():
+    with listening(Settings(host="0.0.0.0", port=0)) as listener:
+        assert address_of(listener).startswith("http://127.0.0.1:")

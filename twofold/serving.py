@@ -1,0 +1,51 @@
+"""`twofold serve`: the API and the page in this process, on a socket of its own or one that `twofold up` holds."""
+
+import logging
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+
+from jobs.settings import Settings
+from twofold.listening import address_of, listening, refuse_open_address
+
+GRACE = 10  # seconds for answers that are under way when the process is asked to stop
+
+
+def serve_api(settings: Settings, fd: int | None = None) -> None:
+    """Serve until a signal.
+
+    Raises:
+        ConfigurationError: no Redis is named, or the address may not or cannot be used.
+
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    if fd is not None:
+        with socket.socket(fileno=fd) as listener:
+            _run(settings, listener)
+    else:
+        refuse_open_address(settings)
+        with listening(settings) as listener:
+            print(f"Serving the API at {address_of(listener)}", flush=True)
+            _run(settings, listener)
+
+
+def _run(settings: Settings, listener: socket.socket) -> None:
+    from service.app import create_app
+
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    # Uvicorn raises the signal that stopped it once more, when all is done: that is then no error.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _done)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _done(number: int, frame: FrameType | None) -> None:
+    logging.getLogger("twofold").info("the API has stopped")
