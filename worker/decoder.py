@@ -9,6 +9,7 @@ import ctypes
 import importlib
 import json
 import mmap
+import os
 import resource
 import socket
 import sys
@@ -55,12 +56,12 @@ def main() -> None:
     frames = np.frombuffer(mmap.mmap(memory, 0), np.uint8)
     slots = frames.reshape(SLOTS, options.chunk, options.size, options.size, 3)
     lock_down(options.limits)
-    outbox = Outbox(channel, slots)
+    outbox = Outbox(channel, slots, clip)
     try:
         with FileIO(clip) as file:
             for time, frame in decode(file, options, finder):
                 outbox.add(time, frame)
-        outbox.finish()
+            outbox.finish()
     except Refusal as refusal:
         outbox.say({"refusal": refusal.slug, "detail": refusal.detail})
     except MemoryError:
@@ -88,8 +89,9 @@ def lock_down(limits: Limits) -> None:
 class Outbox:
     """Fills the slots of shared memory in turn and tells the parent of each; the parent answers one byte when it is read."""
 
-    def __init__(self, channel: socket.socket, slots: np.ndarray[Any, Any]) -> None:
-        self.channel, self.slots = channel, slots
+    def __init__(self, channel: socket.socket, slots: np.ndarray[Any, Any], clip: int) -> None:
+        self.channel, self.slots, self.clip = channel, slots, clip
+        self.size = os.fstat(clip).st_size
         self.slot, self.free = 0, len(slots)
         self.times: list[float] = []
 
@@ -106,7 +108,9 @@ class Outbox:
 
     def send(self) -> None:
         """Hand over the slot being filled."""
-        self.say({"slot": self.slot, "timestamps": self.times})
+        # How far the file is read is the only progress that every container can tell.
+        position = os.lseek(self.clip, 0, os.SEEK_CUR) / self.size
+        self.say({"slot": self.slot, "timestamps": self.times, "position": position})
         self.slot, self.free, self.times = (self.slot + 1) % len(self.slots), self.free - 1, []
 
     def finish(self) -> None:

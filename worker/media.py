@@ -57,6 +57,7 @@ class Chunk:
 
     frames: NDArray[np.uint8]  # (n, size, size, 3), RGB
     timestamps: NDArray[np.float64]  # (n,) seconds after the clip's first frame
+    position: float  # share of the file that has been read, in [0, 1]
 
 
 class DecoderProcess:
@@ -195,7 +196,9 @@ def _taken(message: dict[str, Any], slots: NDArray[np.uint8]) -> Chunk:
     slot, timestamps = message.get("slot"), np.array(message.get("timestamps"), np.float64)
     if slot not in range(SLOTS) or timestamps.ndim != 1 or not 1 <= len(timestamps) <= slots.shape[1]:
         raise DecoderCrashed("the decoder answered nonsense on this file")
-    return Chunk(slots[slot, : len(timestamps)].copy(), timestamps)
+    position = message.get("position")
+    share = min(max(float(position), 0.0), 1.0) if isinstance(position, int | float) else 0.0
+    return Chunk(slots[slot, : len(timestamps)].copy(), timestamps, share)
 
 
 def _obituary(process: DecoderProcess) -> Problem:

@@ -1,0 +1,88 @@
+"""`python -m worker --queue batch`: one warm worker. `worker.supervisor` starts these and looks after them."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import structlog
+import torch
+
+from jobs.artifacts import ArtifactStore
+from jobs.connection import connect
+from jobs.errors import ConfigurationError, UnknownModel
+from jobs.queue import JobQueue
+from jobs.records import JobStore
+from jobs.requests import BATCH, QUEUES
+from jobs.settings import Settings
+from models.checkpoint import CheckpointError
+from worker.kinds import Tools
+from worker.media import Decoder
+from worker.shelf import Shelf
+from worker.supervisor import EXIT_CONFIGURATION
+from worker.tasks import Bench
+from worker.warm import Pulse, WarmWorker
+
+log = structlog.get_logger("worker")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one worker until it is told to stop; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
+    parser.add_argument("--queue", choices=QUEUES, required=True, help="the queue to take jobs from")
+    parser.add_argument("--pulse", type=int, help="file descriptor of the supervisor's pipe")
+    parser.add_argument("--burst", action="store_true", help="end when the queue is empty")
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING)
+    settings = Settings()
+    torch.set_num_threads(threads_for(chosen.queue, settings))
+    try:
+        bench = lay_out(settings, decoding=chosen.queue == BATCH)
+    except ConfigurationError as error:
+        print(f"worker: {error}", file=sys.stderr, flush=True)
+        return EXIT_CONFIGURATION
+    assert settings.redis_url is not None, "lay_out refuses to go on without an address"
+    worker = WarmWorker(chosen.queue, connect(settings.redis_url, answer_timeout=None), bench, Pulse(chosen.pulse))
+    log.info("warm", queue=chosen.queue, models=sorted(bench.shelf.loaded), device=bench.shelf.device)
+    worker.work(burst=chosen.burst, logging_level="WARNING")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what RQ set up means nothing after its loop
+    bench.tools.decoder.close()
+    return 0
+
+
+def lay_out(settings: Settings, decoding: bool = True) -> Bench:
+    """Load the default model and gather what every job needs.
+
+    Raises:
+        ConfigurationError: there is no Redis address, no such device, no default model, or it cannot be loaded.
+
+    """
+    if settings.redis_url is None:
+        raise ConfigurationError("TWOFOLD_REDIS_URL is not set: a worker needs the Redis that its jobs come from")
+    shelf = Shelf(settings)
+    try:
+        shelf.load(shelf.catalogue.find(None))
+    except (UnknownModel, CheckpointError) as error:
+        raise ConfigurationError(f"the default model cannot be served: {error}") from error
+    redis = connect(settings.redis_url)
+    store = JobStore(redis, settings)
+    artifacts = ArtifactStore(settings.artifact_dir, settings.min_free_bytes)
+    decoder = Decoder()
+    if decoding:
+        decoder.prepare()
+    tools = Tools(decoder, artifacts.open, shelf.device, settings)
+    return Bench(store, JobQueue(redis, settings), artifacts, shelf, tools)
+
+
+def threads_for(queue: str, settings: Settings) -> int:
+    """Return how many threads the network may use: video as many as there are cores but one, for latent queries one."""
+    if settings.worker_threads is not None:
+        return settings.worker_threads
+    return max(1, len(os.sched_getaffinity(0)) - 1) if queue == BATCH else 1
+
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""The kinds of job: from a request and its open inputs to its representations, the same in a worker and without one."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from jobs.errors import UnknownClip
+from jobs.requests import EncodeRequest, GridRequest, JobRequest, Source, SwapRequest
+from jobs.settings import Settings
+from models.checkpoint import LoadedModel
+from worker.arrays import read_codes
+from worker.coding import EncodedClip, Report, draw_identity, draw_plane, encode_clip, swap_clips
+from worker.media import Decoder, options_for
+from worker.order import Limits
+from worker.results import Maker, encode_results, plane_results, swap_results
+
+SWAP_CLIPS = 8  # a swap makes at most as many pictures as this many of the longest clips have
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a job works with beside its model."""
+
+    decoder: Decoder
+    open: Callable[[str], BinaryIO]  # an input, by its name in the request; FileNotFoundError when it has gone
+    device: str
+    settings: Settings
+
+    @property
+    def limits(self) -> Limits:
+        """What one clip may cost here."""
+        settings = self.settings
+        return Limits(
+            frames=settings.max_clip_frames, frame_pixels=settings.max_frame_pixels, seconds=settings.decode_timeout
+        )
+
+    def open_input(self, name: str) -> BinaryIO:
+        """Open an input of the job.
+
+        Raises:
+            UnknownClip: it has been deleted since the job was made.
+
+        """
+        try:
+            return self.open(name)
+        except FileNotFoundError:
+            raise UnknownClip("the clip, or the result that the codes are from, has been deleted meanwhile") from None
+
+
+def perform(request: JobRequest, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
+    """Do what is asked and give the representations of the result.
+
+    Raises:
+        Problem: it cannot be done; the text is for the asker.
+
+    """
+    if isinstance(request, EncodeRequest):
+        return _encode(request, loaded, tools, report)
+    if isinstance(request, SwapRequest):
+        return _swap(request, loaded, tools, report)
+    return _latent_grid(request, loaded, tools, report)
+
+
+def _encode(
+    request: EncodeRequest, loaded: LoadedModel, tools: Tools, report: Report
+) -> Iterator[tuple[str, Maker]]:
+    options = options_for(
+        loaded.model.image_size,
+        start=request.start,
+        end=request.end,
+        stride=request.stride,
+        max_frames=request.max_frames,
+        crop=request.crop,
+        limits=tools.limits,
+    )
+    with tools.open_input(request.clip) as file:
+        clip = encode_clip(loaded, tools.decoder.decode(file.fileno(), options), tools.device, report)
+    return encode_results(clip, loaded, report)
+
+
+def _swap(request: SwapRequest, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
+    names = dict.fromkeys(source.artifact for source in (*request.static, *request.dynamic))
+    clips: dict[str, EncodedClip] = {}
+    for done, name in enumerate(names):
+
+        def part(stage: str, share: float, before: int = done) -> None:
+            report(stage, 0.6 * (before + share) / len(names))
+
+        source = next(one for one in (*request.static, *request.dynamic) if one.artifact == name)
+        clips[name] = _read_source(source, loaded, tools, part)
+    statics, motions = ([clips[one.artifact] for one in side] for side in (request.static, request.dynamic))
+    most = SWAP_CLIPS * tools.settings.max_clip_frames
+    swapped = swap_clips(loaded, statics, motions, request.transfer, tools.device, report, most)
+    return swap_results(swapped, loaded, report)
+
+
+def _latent_grid(
+    request: GridRequest, loaded: LoadedModel, tools: Tools, report: Report
+) -> Iterator[tuple[str, Maker]]:
+    if request.static is not None:
+        static = _read_source(request.static, loaded, tools, report).codes.static
+    else:
+        assert request.seed is not None, "a request without an identity is refused at the door"
+        static = draw_identity(loaded, request.seed)
+    report("drawing", 0.3)
+    plane = draw_plane(loaded, static, request.size, request.dims, request.extent, request.spacing, tools.device)
+    asked = {
+        "size": request.size,
+        "extent": request.extent,
+        "spacing": request.spacing,
+        "seed": request.seed,
+        "static_job": request.static.job if request.static else None,
+    }
+    return plane_results(plane, loaded, asked)
+
+
+def _read_source(source: Source, loaded: LoadedModel, tools: Tools, report: Report) -> EncodedClip:
+    """Return the codes of a source: read from a finished encode, or made now."""
+    with tools.open_input(source.artifact) as file:
+        if source.codes:
+            return read_codes(file, loaded)
+        options = options_for(loaded.model.image_size, limits=tools.limits)
+        return encode_clip(loaded, tools.decoder.decode(file.fileno(), options), tools.device, report)

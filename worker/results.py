@@ -1,0 +1,65 @@
+"""What a job leaves behind: for each kind, its representations by media type, each made when it is asked for."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.checkpoint import LoadedModel
+from worker import arrays, movies
+from worker.coding import EncodedClip, Plane, Report, SwappedClips
+from worker.figures import encode_movie, plane_png, swap_movie, swap_png
+from worker.timeline import timeline_png
+
+JSON, NPZ, PNG = "application/json", "application/x-npz", "image/png"
+MP4, WEBP, GIF = "video/mp4", "image/webp", "image/gif"
+
+Maker = Callable[[], bytes]
+REPORT_EVERY = 16  # frames of a movie
+
+
+def encode_results(clip: EncodedClip, loaded: LoadedModel, report: Report) -> Iterator[tuple[str, Maker]]:
+    """Give an encode's representations, cheapest first."""
+    yield JSON, lambda: arrays.to_json(arrays.encode_json(clip, loaded))
+    yield NPZ, lambda: arrays.npz(arrays.encode_arrays(clip, loaded))
+    yield PNG, lambda: timeline_png(clip, told_clip(clip, loaded.name))
+    yield from moving(encode_movie(clip), clip.timestamps, report)
+
+
+def swap_results(swapped: SwappedClips, loaded: LoadedModel, report: Report) -> Iterator[tuple[str, Maker]]:
+    """Give a swap's representations, cheapest first; it moves in the time of its longest motion."""
+    longest = swapped.motions[int(swapped.lengths.argmax())]
+    yield JSON, lambda: arrays.to_json(arrays.swap_json(swapped, loaded))
+    yield NPZ, lambda: arrays.npz(arrays.swap_arrays(swapped))
+    yield PNG, lambda: swap_png(swapped)
+    yield from moving(swap_movie(swapped), longest.timestamps, report)
+
+
+def plane_results(plane: Plane, loaded: LoadedModel, asked: dict[str, Any]) -> Iterator[tuple[str, Maker]]:
+    """Give a latent grid's representations."""
+    yield JSON, lambda: arrays.to_json(arrays.plane_json(plane, loaded, asked))
+    yield NPZ, lambda: arrays.npz(arrays.plane_arrays(plane))
+    yield PNG, lambda: plane_png(plane)
+
+
+def moving(picture: movies.Picture, times: NDArray[np.float64], report: Report) -> Iterator[tuple[str, Maker]]:
+    """Give a movie in each of its formats, looking up now and then whether anyone still wants it."""
+
+    def watched(index: int) -> NDArray[np.uint8]:
+        if index % REPORT_EVERY == 0:
+            report("rendering", 0.95)
+        return picture(index)
+
+    yield MP4, lambda: movies.mp4(watched, times)
+    yield WEBP, lambda: movies.webp(watched, times)
+    yield GIF, lambda: movies.gif(watched, times)
+
+
+def told_clip(clip: EncodedClip, model: str) -> str:
+    """Return the title of a clip's timeline."""
+    count = len(clip.frames)
+    if count == 1:
+        return f"{model}   one frame"
+    rate = f" at {clip.fps:.3g} a second" if clip.fps else ""
+    return f"{model}   {count} frames{rate}"

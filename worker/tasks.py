@@ -1,0 +1,101 @@
+"""The life of a job, told once: taken, worked on, and ended in one of the ways that a job can end.
+
+RQ calls `run_job` and nothing else. It never raises for what an asker did, and what is ours to mend is logged whole and
+shown as "internal error".
+"""
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import structlog
+from redis.exceptions import RedisError
+from rq.timeouts import JobTimeoutException
+
+from jobs.artifacts import Artifact, ArtifactStore
+from jobs.errors import GpuOutOfMemory, InternalError, JobTimeout, Problem
+from jobs.queue import JobQueue
+from jobs.records import JobStore
+from worker.attempt import Attempt, Stopped, Why
+from worker.kinds import Tools, perform
+from worker.shelf import Shelf
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Bench:
+    """What a worker has at hand for every job, made once when it starts."""
+
+    store: JobStore
+    queue: JobQueue
+    artifacts: ArtifactStore
+    shelf: Shelf
+    tools: Tools
+    attempt: Attempt | None = None  # the job in hand; the heartbeat thread looks here
+    poisoned: bool = field(default=False)  # the GPU ran out of memory: end after this job, for a fresh context
+
+
+BENCH: ContextVar[Bench] = ContextVar("BENCH")
+
+
+def run_job(job_id: str) -> None:
+    """Do one job, whatever it is."""
+    bench = BENCH.get()
+    attempt = Attempt.begin(bench.store, job_id)
+    if attempt is None:
+        log.info("nothing to do", job=job_id)
+        return
+    bench.attempt = attempt
+    try:
+        _attempt(bench, attempt)
+    except (SystemExit, KeyboardInterrupt):
+        _hand_back(bench, attempt)  # told to stop at once: another worker shall do it
+        raise
+    finally:
+        bench.attempt = None
+        bench.tools.decoder.prepare()
+
+
+def _attempt(bench: Bench, attempt: Attempt) -> None:
+    record = attempt.record
+    logger = log.bind(job=record.id, kind=record.kind, attempt=record.attempts)
+    try:
+        ended = attempt.commit(_work(bench, attempt))
+        logger.info("succeeded" if ended else "refused: canceled, or held by another attempt")
+    except Stopped as stopped:
+        if stopped.why is Why.CANCELED:
+            attempt.acknowledge_cancel()
+        logger.info("stopped", why=str(stopped.why))
+    except Problem as problem:
+        bench.poisoned |= isinstance(problem, GpuOutOfMemory)
+        attempt.fail(problem)
+        logger.info("failed", problem=problem.slug, detail=problem.detail)
+    except JobTimeoutException:
+        seconds = bench.store.settings.job_timeout
+        attempt.fail(JobTimeout(f"the job took longer than {seconds} s: choose a shorter part of the clip"))
+        logger.warning("timed out", seconds=seconds)
+    except RedisError:
+        raise  # nobody can be told; the lease runs out, and another attempt is made
+    except Exception:  # the worker's edge: whatever it was, the next job is not to suffer for it
+        logger.exception("internal error")
+        attempt.fail(InternalError("internal error; the server's log says more"))
+
+
+def _work(bench: Bench, attempt: Attempt) -> dict[str, Artifact]:
+    """Return the result's artifacts, by media type."""
+    record = attempt.record
+    attempt.report("loading", 0.0)
+    loaded = bench.shelf.take(record.model, record.digest)
+    results = {}
+    makers = perform(record.parsed_request(), loaded, bench.tools, attempt.report)
+    for media_type, make in makers:
+        attempt.report("rendering", 0.92)
+        results[media_type] = bench.artifacts.write(make())
+    return results
+
+
+def _hand_back(bench: Bench, attempt: Attempt) -> None:
+    if attempt.give_back() == "queued" and (record := bench.store.get(attempt.record.id)):
+        bench.queue.deliver(record)
+        log.info("handed back", job=record.id)
+
