@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -30,12 +30,8 @@ class Terms:
     shown: dict[str, Float[Tensor, ""]]
 
 
-class Objective(Protocol):
-    """A family's loss on a batch of clips, at `progress` in [0, 1] of the run."""
-
-    def __call__(
-        self, model: Disentangler, frames: Float[Tensor, "b t c h w"], progress: float
-    ) -> Terms: ...
+# A family's loss on a batch of clips (b t c h w, in [0, 1]), at `progress` in [0, 1] of the run.
+Objective = Callable[[Disentangler, Tensor, float], Terms]
 
 
 @dataclass(slots=True)

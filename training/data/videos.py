@@ -23,7 +23,7 @@ class VideoFolder:
     """The clips of a folder, and the files that gave none, each with the reason."""
 
     names: list[str]
-    clips: list[UInt8[np.ndarray, "t h w 3"]]
+    clips: list[UInt8[np.ndarray, "_ h w 3"]]
     left_out: dict[str, str]
 
 
@@ -94,7 +94,7 @@ def centre_square(
     return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BOX))
 
 
-def video_pool(clips: list[UInt8[np.ndarray, "t h w 3"]]) -> ClipPool:
+def video_pool(clips: list[UInt8[np.ndarray, "_ h w 3"]]) -> ClipPool:
     """Clips of any lengths as one pool.
 
     Raises:
@@ -109,8 +109,8 @@ def video_pool(clips: list[UInt8[np.ndarray, "t h w 3"]]) -> ClipPool:
 
 
 def split_clips(
-    names: list[str], clips: list[UInt8[np.ndarray, "t h w 3"]]
-) -> tuple[list[UInt8[np.ndarray, "t h w 3"]], list[UInt8[np.ndarray, "t h w 3"]]]:
+    names: list[str], clips: list[UInt8[np.ndarray, "_ h w 3"]]
+) -> tuple[list[UInt8[np.ndarray, "_ h w 3"]], list[UInt8[np.ndarray, "_ h w 3"]]]:
     """Training and held-out clips: every tenth clip, at least one, is held out where there are three or more.
 
     Raises:

@@ -1,0 +1,136 @@
+"""A run is decided by its recipe: it repeats, resumes exactly, and stops on a loss that is not finite."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from training.data.pool import ClipPool
+from training.errors import NonFiniteLoss, ResumeMismatch
+from training.held_out import HeldOut
+from training.loop import Hooks, Terms, train
+from training.objectives import BoundObjective
+from training.recipes import RECIPES, Recipe
+from training.run import STATE, RunFolder
+from training.schedule import Anneal
+
+RECIPE = Recipe(
+    name="tiny",
+    data="clips",
+    network=UnorderedVAEConfig.tiny(),
+    batch=3,
+    steps=6,
+    learning_rate=1e-3,
+    warmup=2,
+    dynamic_weight=Anneal(start=5.0, share=0.5),
+    static_from_others=True,
+)
+
+
+@pytest.fixture
+def pool() -> ClipPool:
+    frames = torch.randint(0, 256, (5, 6, 64, 64, 3), generator=torch.Generator().manual_seed(0))
+    return ClipPool.of_equal_clips(frames.to(torch.uint8), aligned=True)
+
+
+def run(
+    folder: Path, pool: ClipPool, recipe: Recipe = RECIPE, resume: bool = False, stop_after: int | None = None
+) -> UnorderedVAE:
+    torch.manual_seed(7)
+    model = UnorderedVAE(recipe.network)
+    taken: list[int] = []
+    hooks = Hooks(on_step=lambda step, shown, speed: taken.append(step))
+    if stop_after is not None:
+        hooks.should_stop = lambda: len(taken) >= stop_after
+    train(recipe, model, BoundObjective(recipe), pool, RunFolder(folder), hooks, resume)
+    return model
+
+
+def weights(model: UnorderedVAE) -> torch.Tensor:
+    return torch.cat([value.flatten() for value in model.state_dict().values()])
+
+
+def test_one_seed_gives_one_model_and_another_seed_another(tmp_path: Path, pool: ClipPool) -> None:
+    one, two = run(tmp_path / "one", pool), run(tmp_path / "two", pool)
+    other = run(tmp_path / "other", pool, replace(RECIPE, seed=2))
+    assert torch.equal(weights(one), weights(two))
+    assert not torch.equal(weights(one), weights(other))
+
+
+def test_a_resumed_run_ends_with_the_very_weights_of_an_uninterrupted_one(tmp_path: Path, pool: ClipPool) -> None:
+    whole = run(tmp_path / "whole", pool)
+    run(tmp_path / "parts", pool, stop_after=2)
+    resumed = run(tmp_path / "parts", pool, resume=True)
+    assert torch.equal(weights(whole), weights(resumed))
+
+
+def test_resuming_another_recipe_is_refused_and_names_what_changed(tmp_path: Path, pool: ClipPool) -> None:
+    run(tmp_path, pool, stop_after=1)
+    with pytest.raises(ResumeMismatch, match="other batch, seed"):
+        run(tmp_path, pool, replace(RECIPE, batch=4, seed=3), resume=True)
+    with pytest.raises(ResumeMismatch, match="no run to resume"):
+        run(tmp_path / "none", pool, resume=True)
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_step_and_keeps_the_checkpoint(
+    tmp_path: Path, pool: ClipPool
+) -> None:
+    good = run(tmp_path, pool, stop_after=3)
+    objective = BoundObjective(RECIPE)
+
+    def broken(model: UnorderedVAE, frames: torch.Tensor, progress: float) -> Terms:
+        terms = objective(model, frames, progress)
+        return Terms(terms.loss * torch.nan, terms.shown)
+
+    model = UnorderedVAE(RECIPE.network)
+    with pytest.raises(NonFiniteLoss, match="at step 3 .*lower learning rate"):
+        train(RECIPE, model, broken, pool, RunFolder(tmp_path), Hooks(), resume=True)
+    assert torch.equal(weights(model), weights(good))
+    restored = UnorderedVAE(RECIPE.network)
+    assert RunFolder(tmp_path).restore(restored, torch.optim.Adam(restored.parameters())) == 3
+    assert torch.equal(weights(restored), weights(good))
+
+
+def test_a_checkpoint_holds_tensors_and_nothing_that_runs(tmp_path: Path, pool: ClipPool) -> None:
+    run(tmp_path, pool, stop_after=1)
+    header_bytes = int.from_bytes((tmp_path / STATE).read_bytes()[:8], "little")
+    header = json.loads((tmp_path / STATE).read_bytes()[8 : 8 + header_bytes])
+    assert {name.split(".")[0] for name in header} == {"model", "optimizer", "step"}
+
+
+def test_the_held_out_measure_of_a_perfect_model_is_perfect(pool: ClipPool) -> None:
+    class Memory(UnorderedVAE):
+        """Codes that name the clip and the frame, and a decoder that looks them up."""
+
+        def encode(self, frames):  # noqa: ANN001, ANN202
+            codes = super().encode(frames)
+            flat = torch.stack([pool.clip(index) for index in range(len(pool))])
+            clip = next(i for i in range(len(pool)) if (flat[i][:, None] == frames[0][None]).all((2, 3, 4)).any())
+            which = [int((flat[clip] == frame).all((1, 2, 3)).nonzero()[0]) for frame in frames[0]]
+            static = replace(codes.static, mean=torch.full_like(codes.static.mean, float(clip)))
+            dynamic = replace(codes.dynamic, mean=torch.tensor(which).float()[None, :, None].expand(1, -1, 2))
+            return replace(codes, static=static, dynamic=dynamic)
+
+        def decode(self, static, dynamic):  # noqa: ANN001, ANN202
+            return pool.clip(int(static.mean[0, 0]))[dynamic[0, :, 0].long()][None]
+
+    scores = HeldOut(pool, pairs=5)(Memory(UnorderedVAEConfig.tiny()))
+    assert scores == {"reconstruction_psnr": pytest.approx(100), "swap_psnr": pytest.approx(100)}
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_published_recipes_are_complete(name: str) -> None:
+    recipe = RECIPES[name]()
+    assert recipe.clip_frames == 3
+    assert recipe.dynamic_weight(1.0) == recipe.static_weight == 1.0, "what is left in the end is the bound"
+
+
+def test_the_paper_recipe_is_the_papers() -> None:
+    recipe = RECIPES["sprites_vae_paper"]()
+    assert recipe.network == UnorderedVAEConfig.paper(dynamic_dim=8)
+    assert (recipe.batch, recipe.steps) == (120, 43_000)
+    assert not recipe.static_from_others
+    assert recipe.dynamic_weight == Anneal()

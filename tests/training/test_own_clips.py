@@ -1,0 +1,91 @@
+"""A folder of videos becomes a model folder, and what cannot be used is named."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from models.checkpoint import load_model
+from models.unordered_vae import UnorderedVAEConfig
+from training.data.errors import DataError
+from training.data.videos import centre_square, find_videos, read_videos, split_clips
+from training.train import Places, clips_recipe, find_recipe, run_recipe
+
+
+def write_clip(path: Path, shade: int, frames: int = 8, size: tuple[int, int] = (96, 80)) -> None:
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for index in range(frames):
+            picture = np.full((size[1], size[0], 3), shade, np.uint8)
+            picture[:, 8 * index : 8 * index + 16] = 255 - shade
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def places(folder: Path, data: Path) -> Places:
+    return Places(runs=folder / "runs", models=folder / "models", cache=folder / "cache", data=data, device="cpu")
+
+
+def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for index in range(4):
+        write_clip(clips / f"{index}.mp4", shade=40 * index)
+    recipe = replace(clips_recipe("mine", steps=3), network=UnorderedVAEConfig.tiny(), batch=2)
+    folder = run_recipe(recipe, places(tmp_path, clips))
+    loaded = load_model(folder)
+    assert loaded.name == "mine"
+    assert len(loaded.statistics["fit"]["psnr_db"]) == 101
+    assert sorted(loaded.statistics["dynamic"]["order"]) == [0, 1]
+    card = (folder / "README.md").read_text()
+    assert "4 own clips" in card
+    assert "3 train, 1 held out" in card
+
+
+def test_broken_and_short_files_are_left_out_by_name_and_the_rest_is_used(tmp_path: Path) -> None:
+    write_clip(tmp_path / "good.mp4", 30)
+    write_clip(tmp_path / "short.mp4", 30, frames=2)
+    (tmp_path / "broken.mp4").write_bytes(b"not a video at all" * 50)
+    found = read_videos(find_videos(tmp_path), size=64, min_frames=3)
+    assert found.names == ["good.mp4"]
+    assert found.clips[0].shape == (8, 64, 64, 3)
+    assert "2 frames, training needs 3" in found.left_out["short.mp4"]
+    assert "cannot be decoded" in found.left_out["broken.mp4"]
+
+
+def test_real_clips_are_read_whole(shared_data: Path) -> None:
+    folder = shared_data / "videos" / "signers"
+    found = read_videos(find_videos(folder), size=64, min_frames=3)
+    assert dict(zip(found.names, map(len, found.clips), strict=True)) == {
+        "book.mkv": 109,
+        "eat.mkv": 47,
+        "learn.mkv": 61,
+        "milk.mkv": 51,
+        "night.mkv": 68,
+        "please.mkv": 73,
+    }
+
+
+def test_one_clip_is_too_few_and_no_clip_too(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no videos in"):
+        find_videos(tmp_path)
+    with pytest.raises(DataError, match="is not a folder"):
+        find_videos(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="at least 2"):
+        split_clips(["a.mp4"], [np.zeros((3, 64, 64, 3), np.uint8)])
+
+
+def test_scaling_averages_areas() -> None:
+    picture = np.zeros((128, 200, 3), np.uint8)
+    picture[::2] = 200
+    square = centre_square(picture, 64)
+    assert square.shape == (64, 64, 3)
+    assert (square == 100).all()
+
+
+def test_an_unknown_recipe_is_told_which_there_are() -> None:
+    with pytest.raises(ValueError, match="faces_vae, sprites_vae, sprites_vae_paper"):
+        find_recipe("faces")

@@ -1,0 +1,22 @@
+"""What changes over a run changes as stated."""
+
+import pytest
+
+from training.schedule import Anneal, cosine_with_warmup
+
+
+@pytest.mark.parametrize(("progress", "weight"), [(0.0, 41.0), (0.225, 21.0), (0.45, 1.0), (0.46, 1.0), (1.0, 1.0)])
+def test_the_weight_falls_linearly_over_its_share_and_then_stays(progress: float, weight: float) -> None:
+    assert Anneal(start=41.0, end=1.0, share=0.45)(progress) == pytest.approx(weight)
+
+
+def test_without_a_start_the_weight_is_the_papers_throughout() -> None:
+    assert {Anneal()(progress / 10) for progress in range(11)} == {1.0}
+
+
+def test_the_learning_rate_rises_then_falls_to_zero_and_never_jumps() -> None:
+    rates = [cosine_with_warmup(step, 1000, 100) for step in range(1000)]
+    assert rates[99] == 1
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[-1] < 1e-4
+    assert max(abs(a - b) for a, b in zip(rates, rates[1:], strict=False)) <= 0.011
