@@ -11,6 +11,7 @@ from jobs.errors import Unavailable
 
 CONNECT_TIMEOUT = 2.0  # seconds
 ANSWER_TIMEOUT = 5.0  # seconds for a command that does not block
+LONGEST_BLOCK = 20.0  # seconds of a blocking read
 
 
 def connect(url: str, answer_timeout: float | None = ANSWER_TIMEOUT) -> Redis:
@@ -25,9 +26,13 @@ def connect(url: str, answer_timeout: float | None = ANSWER_TIMEOUT) -> Redis:
 
 
 def connect_async(url: str) -> AsyncRedis:
-    """Return an asynchronous connection pool for blocking reads."""
+    """Return an asynchronous connection pool for reads that block, up to `LONGEST_BLOCK`."""
     return AsyncRedis.from_url(
-        url, socket_connect_timeout=CONNECT_TIMEOUT, health_check_interval=30, retry=AsyncRetry(ConstantBackoff(0.1), 2)
+        url,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        socket_timeout=LONGEST_BLOCK + ANSWER_TIMEOUT,
+        health_check_interval=30,
+        retry=AsyncRetry(ConstantBackoff(0.1), 2),
     )
 
 

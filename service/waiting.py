@@ -16,9 +16,9 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from jobs.connection import LONGEST_BLOCK
 from jobs.events import BEGINNING, PREFIX, Event, parse_entries, stream_key
 
-BLOCK = 20.0  # seconds of one read; its end is nothing but a sign of life
 PAUSE = 0.5  # seconds after Redis failed
 AT_ONCE = 200  # events of one read
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class Waiting:
         while True:
             try:
                 cursors: Any = dict(self.cursors)
-                answer: Any = await self.redis.xread(cursors, count=AT_ONCE, block=round(BLOCK * 1000))
+                answer: Any = await self.redis.xread(cursors, count=AT_ONCE, block=round(LONGEST_BLOCK * 1000))
             except RedisError as error:
                 log.warning("cannot watch jobs: %s", error)
                 await asyncio.sleep(PAUSE)
