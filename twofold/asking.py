@@ -92,6 +92,8 @@ def summary(kind: str, said: Mapping[str, Any]) -> Table:
         for name, value in said.items():
             if name not in ("model", "digest") and isinstance(value, str | int | float):
                 table.add_row(name, f"{value}")
+            elif name == "dims":
+                table.add_row(name, ", ".join(map(str, value)))
     return table
 
 

@@ -17,6 +17,7 @@ from twofold.options import (
     MaxFrames,
     Model,
     Output,
+    Queue,
     Start,
     Stride,
     Transfer,
@@ -70,12 +71,12 @@ def serve(
 
 @app.command(rich_help_panel=SERVE)
 def worker(
-    queue: Annotated[list[str], typer.Option(help="interactive or batch; once for each.")] = ["interactive", "batch"],  # noqa: B006 - typer reads it, nothing changes it
+    queue: Annotated[list[Queue], typer.Option(help="Which; once for each worker.")] = list(Queue),  # noqa: B006
 ) -> None:
     """Run workers alone, one for each queue; needs TWOFOLD_REDIS_URL."""
-    from twofold.processes import supervise_workers
+    from twofold.working import run_workers
 
-    supervise_workers(queue)
+    raise typer.Exit(run_workers(_settings(), queue))
 
 
 @app.command(rich_help_panel=ASK)
@@ -166,13 +167,13 @@ def train(
     device: Device = None,
 ) -> None:
     """Learn a model: a published recipe, or your own clips."""
-    from twofold.learning import train_clips, train_recipe
-
     if (recipe is None) == (clips is None):
         raise typer.BadParameter("give either a RECIPE or --clips DIR")
-    if clips is not None:
-        if name is None:
-            raise typer.BadParameter("--clips needs --name, what the model is to be called")
+    if clips is not None and name is None:
+        raise typer.BadParameter("--clips needs --name, what the model is to be called")
+    from twofold.learning import train_clips, train_recipe
+
+    if clips is not None and name is not None:
         train_clips(clips, name, resume=resume, device=device, steps=steps)
     elif recipe is not None:
         train_recipe(recipe, data, resume=resume, device=device, steps=steps)

@@ -1,9 +1,18 @@
 """The options that several commands share, each said once."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+
+class Queue(StrEnum):
+    """What a worker works on: latent queries, or video."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
 
 REPRESENTATIONS = (".npz", ".json", ".png", ".mp4", ".webp", ".gif")
 

@@ -23,16 +23,12 @@ class Child:
     ) -> None:
         self.name = name
         self.deaths = 0
+        self.last_code: int | None = None
         self._command = [sys.executable, "-m", "twofold", *arguments]
         self._environment = dict(environment)
         self._pass_fds = tuple(pass_fds)
         self._process: subprocess.Popen[bytes] | None = None
         self._started = self._start_after = 0.0
-
-    @property
-    def pid(self) -> int | None:
-        """The process that runs now, if one does."""
-        return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def tend(self) -> None:
         """Start the child if it does not run, after a pause that grows with each quick death."""
@@ -41,6 +37,7 @@ class Child:
             if now - self._started > SETTLED:
                 self.deaths = 0
             self.deaths += 1
+            self.last_code = code
             pause = min(FIRST_PAUSE * 2 ** (self.deaths - 1), LONGEST_PAUSE)
             log.warning("%s ended with %s; starting it again in %.1f s", self.name, _told(code), pause)
             self._process, self._start_after = None, now + pause
@@ -56,30 +53,17 @@ class Child:
                 preexec_fn=die_with_parent(),
             )
 
-    def ask_to_stop(self) -> None:
-        """Send SIGTERM: what is being done is finished first."""
-        if self.pid is not None and self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-
-    def wait(self, seconds: float) -> None:
-        """Wait for the end, and make one at last."""
+    def stop(self, seconds: float) -> None:
+        """Send SIGTERM, so that what is being done is finished; make an end of it after some seconds."""
         if self._process is None:
             return
+        self._process.terminate()
         try:
-            self._process.wait(max(seconds, 0.0))
+            self._process.wait(seconds)
         except subprocess.TimeoutExpired:
-            log.warning("%s did not stop in time and is killed; its job is taken up again at the next start", self.name)
+            log.warning("%s did not stop within %.0f s and is killed", self.name, seconds)
             self._process.kill()
             self._process.wait()
-
-
-def stop_all(children: Sequence[Child], seconds: float) -> None:
-    """Stop children together, within a time."""
-    deadline = time.monotonic() + seconds
-    for child in children:
-        child.ask_to_stop()
-    for child in children:
-        child.wait(deadline - time.monotonic())
 
 
 def _told(code: int) -> str:

@@ -21,6 +21,7 @@ def serve_api(settings: Settings, fd: int | None = None) -> None:
 
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     if fd is not None:
         with socket.socket(fileno=fd) as listener:
             _run(settings, listener)

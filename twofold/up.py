@@ -13,13 +13,14 @@ from types import FrameType
 
 from jobs.embedded import redis_server
 from jobs.errors import ConfigurationError
-from jobs.requests import QUEUES
 from jobs.settings import Settings
 from twofold.listening import address_of, listening, refuse_open_address
-from twofold.processes import Child, stop_all
+from twofold.processes import Child
 
 READY_WITHIN = 120.0  # seconds; a slow disk may take most of them to load torch the first time
-STOP_WITHIN = 20.0  # seconds for running jobs, which are taken up again at the next start if they need longer
+API_STOPS_WITHIN = 15.0  # seconds
+WORKERS_STOP_WITHIN = 40.0  # seconds; the supervisor itself insists before that, and hands jobs back for the next start
+EXIT_CONFIGURATION = 78  # what a process says that cannot start whenever it is tried (sysexits.h)
 DEATHS_BEFORE_READY = 4  # of one child, after which there is no use in waiting
 
 
@@ -47,21 +48,22 @@ def run_children(settings: Settings, listener: socket.socket) -> None:
     """Start API and workers, say when they are ready, and keep them running; never returns but by `Stop`."""
     environment = settings.environment()
     api = Child("the API", ["serve", "--fd", str(listener.fileno())], environment, pass_fds=[listener.fileno()])
-    workers = [Child(f"the {queue} worker", ["worker", "--queue", queue], environment) for queue in QUEUES]
+    workers = Child("the workers' supervisor", ["worker"], environment)
     address = address_of(listener)
+    # The workers first: they are the ones that take seconds, to load torch and a model.
     say(f"Starting Twofold at {address} (data in {settings.data_dir})")
     try:
-        tend_until_ready([api, *workers], address)
+        tend_until_ready([workers, api], address)
         say(f"Twofold is ready: {address}   (Ctrl-C stops it)")
         while True:
-            for child in (api, *workers):
+            for child in (workers, api):
                 child.tend()
             time.sleep(0.2)
     finally:
         say("Stopping …")
         # The API first, so that nothing new comes while the workers finish.
-        stop_all([api], STOP_WITHIN)
-        stop_all(workers, STOP_WITHIN)
+        api.stop(API_STOPS_WITHIN)
+        workers.stop(WORKERS_STOP_WITHIN)
 
 
 def tend_until_ready(children: Sequence[Child], address: str) -> None:
@@ -75,7 +77,7 @@ def tend_until_ready(children: Sequence[Child], address: str) -> None:
     while not is_ready(address):
         for child in children:
             child.tend()
-            if child.deaths >= DEATHS_BEFORE_READY:
+            if child.deaths >= DEATHS_BEFORE_READY or child.last_code == EXIT_CONFIGURATION:
                 raise ConfigurationError(f"{child.name} does not start: what it says is above")
         if time.monotonic() > deadline:
             raise ConfigurationError(f"not ready after {READY_WITHIN:.0f} s: {address}/readyz says what is missing")

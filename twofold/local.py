@@ -1,0 +1,184 @@
+"""A server's answers without a server: the worker's own functions in this process, for `twofold --local`."""
+
+import hashlib
+import os
+import sys
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import IO, Any, BinaryIO, Self
+
+import structlog
+
+from jobs.catalogue import Catalogue
+from jobs.errors import ConfigurationError, NotAcceptable, UnknownJob
+from jobs.requests import JobRequest, parse_request
+from jobs.settings import Settings
+from models.checkpoint import CheckpointError, LoadedModel
+from twofold.client import ClipFile, Representation, Source
+from twofold.results import Encoded, Job, ProgressCallback
+from worker.kinds import Tools, perform
+from worker.media import Decoder
+from worker.results import GIF, JSON, MP4, NPZ, PNG, WEBP
+from worker.shelf import Shelf
+
+MEDIA_TYPES: Mapping[Representation, str] = {
+    "json": JSON,
+    "npz": NPZ,
+    "png": PNG,
+    "mp4": MP4,
+    "webp": WEBP,
+    "gif": GIF,
+}
+
+
+class Local:
+    """Asked like a `Client`; a job is done when it is waited for, a representation made when it is read."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        # What goes to standard output is the answer.
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+        self._settings = settings or Settings()
+        self._catalogue = Catalogue(self._settings)
+        self._shelf = Shelf(self._settings)
+        self._decoder = Decoder()
+        self._requests: dict[str, JobRequest] = {}
+        self._makers: dict[str, dict[str, Callable[[], bytes]]] = {}
+        self._inputs: dict[str, Path] = {}
+        self._folder = TemporaryDirectory(prefix="twofold-")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._decoder.close()
+        self._folder.cleanup()
+
+    def submit_encode(self, clip: ClipFile, **fields: Any) -> Job:
+        """Take an encode; see `Client.encode`."""
+        return self._take("encode", fields, clip=self._input(clip))
+
+    def submit_swap(self, static: Sequence[Source], dynamic: Sequence[Source], **fields: Any) -> Job:
+        """Take a swap; see `Client.swap`."""
+        sides = {
+            side: [self._source(source) for source in sources]
+            for side, sources in (("static", static), ("dynamic", dynamic))
+        }
+        return self._take("swap", fields, **sides)
+
+    def submit_latent_grid(self, static_job: str | None = None, **fields: Any) -> Job:
+        """Take a latent grid; see `Client.latent_grid`."""
+        if static_job is not None:
+            return self._take("latent-grid", fields, static=self._codes(static_job))
+        return self._take("latent-grid", {"seed": 0, **_said(fields)})
+
+    def wait(self, job: Job | str, *, progress: ProgressCallback | None = None) -> Job:
+        """Do the job, and return it.
+
+        Raises:
+            Problem: it cannot be done.
+
+        """
+        job_id = job if isinstance(job, str) else job.id
+        request = self._request(job_id)
+
+        def report(stage: str, share: float) -> None:
+            if progress is not None:
+                progress(_view(job_id, request, "running", share, stage))
+
+        report("loading", 0.0)
+        tools = Tools(self._decoder, self._open, self._shelf.device, self._settings)
+        self._makers[job_id] = dict(perform(request, self._loaded(request), tools, report))
+        report("done", 1.0)
+        return _view(job_id, request, "succeeded", 1.0, "done")
+
+    def result(self, job: Job | str, representation: Representation = "npz") -> bytes:
+        """Make one representation of a job that was waited for."""
+        makers = self._makers[job if isinstance(job, str) else job.id]
+        make = makers.get(MEDIA_TYPES[representation])
+        if make is None:
+            has = ", ".join(name for name, media_type in MEDIA_TYPES.items() if media_type in makers)
+            raise NotAcceptable(f"this has no {representation}; it has {has}")
+        return make()
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return the models on this machine."""
+        return [
+            {
+                **{key: entry.config.get(key) for key in ("image_size", "channels", "static_dim", "dynamic_dim")},
+                "name": entry.name,
+                "family": entry.family,
+                "digest": entry.digest,
+                "data": entry.config.get("data", {}),
+                "metrics": entry.config.get("metrics", {}),
+            }
+            for entry in self._catalogue.models().values()
+        ]
+
+    def _take(self, kind: str, fields: Mapping[str, Any], **inputs: Any) -> Job:
+        said = _said(fields)
+        entry = self._catalogue.find(said.pop("model", None))
+        request = parse_request({**said, **inputs, "kind": kind, "model": entry.name, "digest": entry.digest})
+        job_id = uuid.uuid4().hex
+        self._requests[job_id] = request
+        return _view(job_id, request, "queued", 0.0, "waiting")
+
+    def _request(self, job_id: str) -> JobRequest:
+        if job_id not in self._requests:
+            raise UnknownJob(
+                f"there is no job {job_id} in this process; without a server give the clip itself (--clip)"
+            )
+        return self._requests[job_id]
+
+    def _loaded(self, request: JobRequest) -> LoadedModel:
+        try:
+            return self._shelf.take(request.model, request.digest)
+        except CheckpointError as error:
+            raise ConfigurationError(str(error)) from error
+
+    def _source(self, source: Source) -> dict[str, Any]:
+        if isinstance(source, Encoded):
+            return self._codes(str(source.job))
+        return {"clip": self._input(source)}
+
+    def _codes(self, job_id: str) -> dict[str, Any]:
+        self._request(job_id)
+        path = Path(self._folder.name) / f"{job_id}.npz"
+        path.write_bytes(self.result(job_id, "npz"))
+        return {"codes": self._input(path), "job": job_id}
+
+    def _input(self, clip: ClipFile) -> str:
+        path = Path(clip) if isinstance(clip, str | os.PathLike) else self._kept(clip)
+        with path.open("rb") as file:
+            name = hashlib.file_digest(file, "sha256").hexdigest()
+        self._inputs[name] = path
+        return name
+
+    def _kept(self, file: IO[bytes]) -> Path:
+        path = Path(self._folder.name) / uuid.uuid4().hex
+        path.write_bytes(file.read())
+        return path
+
+    def _open(self, name: str) -> BinaryIO:
+        return self._inputs[name].open("rb")
+
+
+def _said(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _view(job_id: str, request: JobRequest, status: str, progress: float, stage: str) -> Job:
+    return Job(
+        id=job_id,
+        kind=request.kind,
+        status=status,
+        model=request.model,
+        digest=request.digest,
+        progress=progress,
+        stage=stage,
+        results={},
+    )
