@@ -69,9 +69,7 @@ def swap_png(swapped: SwappedClips) -> bytes:
     layout = _Matrix(cell * factor, [len(frames) for frames in chosen], len(swapped.statics))
     canvas = Image.new("RGB", layout.size, PAPER)
     draw = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(13)
-    draw.text((layout.side / 2, layout.side / 2 - 8), "motion →", GRAY, font, anchor="mm")
-    draw.text((layout.side / 2, layout.side / 2 + 10), "↓ appearance", GRAY, font, anchor="mm")
+    legend(draw, layout.side)
     for m, clip in enumerate(swapped.motions):
         for k, frame in enumerate(chosen[m]):
             canvas.paste(Image.fromarray(enlarge(clip.frames[frame], factor)), layout.place(-1, m, k))
@@ -81,6 +79,16 @@ def swap_png(swapped: SwappedClips) -> bytes:
         middle = clip.frames[len(clip.frames) // 2]
         canvas.paste(Image.fromarray(enlarge(middle, factor)), (0, layout.place(a, 0, 0)[1]))
     return png(canvas)
+
+
+def legend(draw: ImageDraw.ImageDraw, side: int) -> None:
+    """Say in the matrix's empty corner what its top row and its first column are."""
+    font = ImageFont.load_default(max(9, side // 10))
+    right, low, head = side - 6, side - 6, max(3, side // 32)
+    draw.text((right - 4 * head, side * 0.3), "motion", GRAY, font, anchor="rm")
+    draw.polygon([(right, side * 0.3), (right - 2 * head, side * 0.3 - head), (right - 2 * head, side * 0.3 + head)], GRAY)
+    draw.text((side * 0.42, low - 4 * head), "appearance", GRAY, font, anchor="mb")
+    draw.polygon([(side * 0.42, low), (side * 0.42 - head, low - 2 * head), (side * 0.42 + head, low - 2 * head)], GRAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +114,11 @@ class _Matrix:
         return x, y
 
 
-def swap_movie(swapped: SwappedClips) -> Picture:
+def swap_movie(swapped: SwappedClips, widest: int) -> Picture:
     """Return what draws the same matrix, moving; motions that end early hold their last frame."""
     cell = swapped.frames.shape[-2]
     rows, columns = len(swapped.statics), len(swapped.motions)
-    factor = max(1, min(4, 640 // ((columns + 1) * cell)))
+    factor = max(1, min(4, widest // ((columns + 1) * cell)))
     side, apart = cell * factor, 6
     height, width = (side + apart + _span(count, side) for count in (rows, columns))
     still = np.full((height, width, 3), GROUND, np.uint8)
@@ -131,10 +139,10 @@ def swap_movie(swapped: SwappedClips) -> Picture:
     return picture
 
 
-def encode_movie(clip: EncodedClip) -> Picture:
+def encode_movie(clip: EncodedClip, widest: int) -> Picture:
     """Return what draws source and reconstruction side by side."""
     cell = clip.frames.shape[1]
-    factor = max(1, min(4, 512 // (2 * cell)))
+    factor = max(1, min(4, widest // (2 * cell)))
     gap = np.full((cell * factor, 4, 3), GROUND, np.uint8)
 
     def picture(t: int) -> NDArray[np.uint8]:

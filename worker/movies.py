@@ -15,6 +15,7 @@ from PIL import Image
 TIME_BASE = Fraction(1, 90_000)  # seconds; the clock of most containers, fine enough for any frame rate
 STILL = 1.0  # seconds that a clip of one frame is shown
 LOOPED_FRAMES = 300  # most frames of a GIF or WebP; longer clips are thinned, for these are for pages, not players
+PALETTE_BYTES = 600_000  # of pixels that a palette is chosen from; more take long and change nothing
 LEAST_DELAY = 20  # milliseconds; browsers play shorter ones slowly
 TAGS = "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv"  # said, so that no player has to guess
 CRF = "14"  # near lossless, for pictures this small
@@ -91,9 +92,11 @@ def delays(times: Times, kept: NDArray[np.int64], grain: int) -> list[int]:
 def gif(picture: Picture, times: Times) -> bytes:
     """Return a looping GIF with one palette for all its frames, which neither flickers nor repeats itself."""
     kept = thinned(len(times))
-    # The palette comes from frames all over the clip, side by side.
-    some = [picture(int(i)) for i in kept[:: max(1, len(kept) // 16)]]
-    palette = Image.fromarray(np.concatenate(some, axis=1)).quantize(256, Image.Quantize.MEDIANCUT)
+    # The palette comes from frames all over the clip, side by side, thinned out by a step that shares no factor with
+    # the enlargement, so that every column of pixels is met.
+    some = np.concatenate([picture(int(i)) for i in kept[:: max(1, len(kept) // 16)]], axis=1)
+    step = next(step for step in (1, 3, 5, 7) if some.size / step**2 <= PALETTE_BYTES or step == 7)
+    palette = Image.fromarray(np.ascontiguousarray(some[::step, ::step])).quantize(256, Image.Quantize.MEDIANCUT)
     pictures = [Image.fromarray(picture(int(i))).quantize(palette=palette, dither=Image.Dither.NONE) for i in kept]
     return _looped(pictures, "GIF", delays(times, kept, 10), disposal=1, optimize=False)
 

@@ -17,6 +17,7 @@ MP4, WEBP, GIF = "video/mp4", "image/webp", "image/gif"
 
 Maker = Callable[[], bytes]
 REPORT_EVERY = 16  # frames of a movie
+PLAYED, LOOPED = 640, 384  # pixels that a movie, and the smaller kind for pages, is enlarged up to
 
 
 def encode_results(clip: EncodedClip, loaded: LoadedModel, report: Report) -> Iterator[tuple[str, Maker]]:
@@ -24,7 +25,7 @@ def encode_results(clip: EncodedClip, loaded: LoadedModel, report: Report) -> It
     yield JSON, lambda: arrays.to_json(arrays.encode_json(clip, loaded))
     yield NPZ, lambda: arrays.npz(arrays.encode_arrays(clip, loaded))
     yield PNG, lambda: timeline_png(clip, told_clip(clip, loaded.name))
-    yield from moving(encode_movie(clip), clip.timestamps, report)
+    yield from moving(lambda widest: encode_movie(clip, widest), clip.timestamps, report)
 
 
 def swap_results(swapped: SwappedClips, loaded: LoadedModel, report: Report) -> Iterator[tuple[str, Maker]]:
@@ -33,7 +34,7 @@ def swap_results(swapped: SwappedClips, loaded: LoadedModel, report: Report) -> 
     yield JSON, lambda: arrays.to_json(arrays.swap_json(swapped, loaded))
     yield NPZ, lambda: arrays.npz(arrays.swap_arrays(swapped))
     yield PNG, lambda: swap_png(swapped)
-    yield from moving(swap_movie(swapped), longest.timestamps, report)
+    yield from moving(lambda widest: swap_movie(swapped, widest), longest.timestamps, report)
 
 
 def plane_results(plane: Plane, loaded: LoadedModel, asked: dict[str, Any]) -> Iterator[tuple[str, Maker]]:
@@ -43,17 +44,24 @@ def plane_results(plane: Plane, loaded: LoadedModel, asked: dict[str, Any]) -> I
     yield PNG, lambda: plane_png(plane)
 
 
-def moving(picture: movies.Picture, times: NDArray[np.float64], report: Report) -> Iterator[tuple[str, Maker]]:
+def moving(
+    draw: Callable[[int], movies.Picture], times: NDArray[np.float64], report: Report
+) -> Iterator[tuple[str, Maker]]:
     """Give a movie in each of its formats, looking up now and then whether anyone still wants it."""
 
-    def watched(index: int) -> NDArray[np.uint8]:
-        if index % REPORT_EVERY == 0:
-            report("rendering", 0.95)
-        return picture(index)
+    def watched(widest: int) -> movies.Picture:
+        picture = draw(widest)
 
-    yield MP4, lambda: movies.mp4(watched, times)
-    yield WEBP, lambda: movies.webp(watched, times)
-    yield GIF, lambda: movies.gif(watched, times)
+        def look_up(index: int) -> NDArray[np.uint8]:
+            if index % REPORT_EVERY == 0:
+                report("rendering", 0.95)
+            return picture(index)
+
+        return look_up
+
+    yield MP4, lambda: movies.mp4(watched(PLAYED), times)
+    yield WEBP, lambda: movies.webp(watched(LOOPED), times)
+    yield GIF, lambda: movies.gif(watched(LOOPED), times)
 
 
 def told_clip(clip: EncodedClip, model: str) -> str:

@@ -60,6 +60,8 @@ def timeline_png(clip: EncodedClip, title: str) -> bytes:
     tops = [lanes_top + i * (LANE + APART) for i in range(len(shown))]
     for top, dim in zip(tops, shown, strict=True):
         lane(canvas, scale, top, clip.timestamps, code[:, dim], std[:, dim], f"z{dim}")
+    for value in (reach, -reach):  # on the first lane alone: they all share it
+        canvas.text((LEFT - 10, scale.y(lanes_top, value)), f"{value:+g}", GRAY, 10, "rt" if value > 0 else "rb")
     image = canvas.finished()
     key_frames(image, scale, strip_top, clip)
     for top, dim in zip(tops, shown, strict=True):
@@ -80,8 +82,6 @@ def lane(
     xs = [scale.x(float(time)) for time in times]
     canvas.line([(LEFT, scale.y(top, 0)), (WIDTH - RIGHT, scale.y(top, 0))], FAINT, 1)
     canvas.text((LEFT - 12, top + LANE / 2), name, INK, 14, "rm")
-    for value in (scale.reach, -scale.reach):
-        canvas.text((LEFT - 12, scale.y(top, value)), f"{value:+g}", GRAY, 10, "rt" if value > 0 else "rb")
     upper = [(x, scale.y(top, float(m + s))) for x, m, s in zip(xs, code, std, strict=True)]
     lower = [(x, scale.y(top, float(m - s))) for x, m, s in zip(xs, code, std, strict=True)]
     middle = [(x, scale.y(top, float(m))) for x, m in zip(xs, code, strict=True)]
