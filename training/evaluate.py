@@ -1,0 +1,187 @@
+"""`twofold evaluate`: measure a model on held-out data and write the numbers where people look for them.
+
+Where every true picture can be drawn (faces, sprites), swaps are compared with the truth, read by judges, and codes are
+probed; the protocol is stated in `training.metrics.swaps`. A model of somebody's own clips has no true
+factors: its reconstructions are measured, and no more can be.
+"""
+
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from rich.progress import Progress
+
+from models.checkpoint import LoadedModel, load_model
+from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks, peak_signal_to_noise
+from training.data.drawable import CompositedSprites, Drawable, DrawnFaces
+from training.data.errors import DataError
+from training.data.pool import ClipPool
+from training.data.sprites import Sprites
+from training.loop import choose_device
+from training.metrics.bootstrap import Estimate, mean_over_identities, weights
+from training.metrics.fidelity import fidelity
+from training.metrics.judge import JudgeConfig, cached_judge
+from training.metrics.leakage import leakage
+from training.metrics.matrix import swap_matrix
+from training.metrics.reading import TOLERANCE, shares
+from training.metrics.swaps import (
+    CLIP_FRAMES,
+    circle,
+    decode_pairs,
+    encode,
+    frame_psnr,
+    held_out_clips,
+    make_swaps,
+    merge,
+)
+from training.report import Report
+from training.sources import open_source
+
+SEED = 11
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """How much is measured."""
+
+    identities: int | None = None  # held out; None: 300 faces, or all 296 sprites
+    partners: int = 3  # appearances that each motion is given to
+    probe_training: int | None = 1000  # identities that probes are fitted on
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
+    examples: int = 4000  # true pictures of held-out identities that state the judge's own accuracy
+
+    @classmethod
+    def quick(cls) -> "Budget":
+        """Seconds, for a first look and for tests: the numbers say little."""
+        return cls(identities=12, partners=1, probe_training=24, judge=JudgeConfig(steps=20, batch=32), examples=64)
+
+
+def open_drawable(name: str, data: Path | None, cache: Path) -> Drawable | None:
+    """The data set by the name that model folders give it, if its true pictures can be drawn.
+
+    Raises:
+        DataError: its files are needed, and no folder is given or it lacks them.
+
+    """
+    if name == "drawn faces":
+        return DrawnFaces(cache)
+    if name == "LPC sprites":
+        if data is None:
+            raise DataError("the sprites' layer sheets are needed: give their folder with --data")
+        return CompositedSprites(Sprites.load(data))
+    return None
+
+
+def evaluate(
+    folder: Path,
+    *,
+    data: Path | None = None,
+    cache: Path,
+    docs: Path | None = None,
+    device: str = "auto",
+    budget: Budget | None = None,
+    command: str = "",
+) -> dict[str, Any]:
+    """Measure the model in `folder`; write its metrics, card and evaluation.json, and docs/results.md where given.
+
+    Nothing written enters the model's digest. Judges are kept in `cache`.
+
+    Raises:
+        CheckpointError: the folder holds no model.
+        DataError: the data set's files cannot be used.
+
+    """
+    began, budget = time.monotonic(), budget or Budget()
+    loaded = load_model(folder, choose_device(device))
+    drawable = open_drawable(loaded.config["data"].get("name", ""), data, cache)
+    with Progress() as progress:
+        if drawable:
+            results = measure_swaps(loaded.model, drawable, cache, budget, progress)
+            figure = swap_matrix(loaded.model, drawable, SEED + 1, progress)
+        else:
+            if data is None:
+                raise DataError(f"{loaded.name} learnt from own clips: give their folder with --data")
+            source = open_source("clips", data, cache, clip_frames=2)
+            results, figure = measure_clips(loaded.model, source.held_out, progress), None
+    report = Report(loaded.name, loaded.digest, results, command, device_of(loaded), time.monotonic() - began)
+    report.write(folder, docs, figure)
+    return results
+
+
+def device_of(loaded: LoadedModel) -> torch.device:
+    """Where the model's weights are."""
+    return next(loaded.model.parameters()).device
+
+
+def measure_swaps(
+    model: Disentangler, data: Drawable, cache: Path, budget: Budget, progress: Progress
+) -> dict[str, Any]:
+    """Everything that known factors allow to measure, as JSON holds it."""
+    judge = cached_judge(data, budget.judge, cache, progress)
+    clips = held_out_clips(data, budget.identities, SEED)
+    codes = encode(model, clips.frames)
+    count = len(clips.static)
+    themselves = np.stack([np.arange(count)] * 2, axis=1)
+    pairs = circle(count, budget.partners)
+    again = decode_pairs(model, codes, themselves, "raw", progress)
+    reconstruction = frame_psnr(again, clips.frames)
+    results: dict[str, Any] = {
+        "data": data.name,
+        "protocol": {
+            "identities": count,
+            "frames_per_clip": CLIP_FRAMES,
+            "swaps": len(pairs),
+            "tolerance": TOLERANCE,
+            "judge_steps": budget.judge.steps,
+            "probe_training_identities": budget.probe_training,
+        },
+    }
+    examples = data.examples("test", budget.examples, np.random.default_rng(SEED))
+    told = clips.dynamic.reshape(-1, clips.dynamic.shape[-1])
+    read = {
+        "true_pictures": shares(judge.read(examples.frames), data, examples.static, examples.dynamic),
+        "reconstructions": shares(judge.read(merge(again)), data, np.repeat(clips.static, CLIP_FRAMES, axis=0), told),
+    }
+    results["fidelity"] = {}
+    for how in ("raw", "prior"):
+        swaps = make_swaps(model, data, clips, codes, pairs, how, progress)
+        measured = fidelity(reconstruction, frame_psnr(swaps.made, swaps.true), pairs)
+        results["fidelity"][how] = asdict(measured)
+        static = np.repeat(clips.static[pairs[:, 0]], CLIP_FRAMES, axis=0)
+        dynamic = clips.dynamic[pairs[:, 1]].reshape(len(static), -1)
+        read[f"swaps_{how}"] = shares(judge.read(merge(swaps.made)), data, static, dynamic)
+        if how == "raw":
+            read["true_swaps"] = shares(judge.read(merge(swaps.true)), data, static, dynamic)
+    results["judge"] = {name: asdict(part) for name, part in read.items()}
+    results["probes"] = asdict(leakage(model, data, budget.probe_training, budget.identities, progress))
+    return results
+
+
+@torch.inference_mode()
+def measure_clips(model: Disentangler, held_out: ClipPool, progress: Progress) -> dict[str, Any]:
+    """Reconstruction of held-out clips whose factors nobody knows: 8 frames spread over each."""
+    device = next(model.parameters()).device
+    psnr = []
+    for number in progress.track(range(len(held_out)), description="reconstructing"):
+        frames = spread(held_out.clip(number), CLIP_FRAMES).to(device)
+        codes = encode_in_chunks(model, frames)
+        again = decode_in_chunks(model, codes.static, codes.dynamic.mean[0])
+        psnr.append(float(peak_signal_to_noise(frames, again).mean()))
+    values = np.array(psnr)
+    drawn = weights(np.random.default_rng(SEED), len(values))
+    estimate = Estimate.of(values.mean(), mean_over_identities(values, drawn))
+    return {
+        "data": "clips",
+        "protocol": {"clips": len(values), "frames_per_clip": CLIP_FRAMES},
+        "fidelity": {"raw": {"reconstruction_psnr": asdict(estimate)}},
+    }
+
+
+def spread(clip: Float[torch.Tensor, "t c h w"], count: int) -> Float[torch.Tensor, "n c h w"]:
+    """At most `count` frames at even distances."""
+    chosen = np.linspace(0, len(clip) - 1, min(count, len(clip))).round().astype(np.int64)
+    return clip[torch.from_numpy(chosen)]

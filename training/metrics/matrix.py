@@ -1,0 +1,58 @@
+"""The picture that says more than PSNR: a matrix of held-out appearances and motions, beside what it should be."""
+
+import io
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont
+from rich.progress import Progress
+from torch import Tensor
+
+from models.disentangler import Disentangler
+from training.data.drawable import Drawable
+from training.metrics.swaps import encode, held_out_clips, make_swaps
+
+ROWS, COLUMNS = 4, 5  # appearances, motions
+GAP, MARGIN = 10, 18  # pixels
+MAX_BYTES = 300_000
+
+
+def swap_matrix(model: Disentangler, data: Drawable, seed: int, progress: Progress) -> bytes:
+    """A PNG: the top row shows the motions' sources, the left column the appearances'; model left, truth right."""
+    clips = held_out_clips(data, ROWS + COLUMNS, seed)
+    pairs = np.array([(row, ROWS + column) for row in range(ROWS) for column in range(COLUMNS)])
+    swaps = make_swaps(model, data, clips, encode(model, clips.frames), pairs, "raw", progress)
+    sources = clips.frames[:, 0]
+    made, true = (sheet(sources, part[:, 0]) for part in (swaps.made, swaps.true))
+    height, width = made.shape[:2]
+    picture = Image.new("RGB", (2 * width + GAP, height + MARGIN), (255, 255, 255))
+    brush = ImageDraw.Draw(picture)
+    for left, title, part in ((0, "made by the model", made), (width + GAP, "true pictures", true)):
+        brush.text((left + 2, 1), title, fill=(40, 40, 40), font=ImageFont.load_default(13))
+        picture.paste(Image.fromarray(part), (left, MARGIN))
+    return as_png(picture)
+
+
+def sheet(sources: UInt8[Tensor, "n c h w"], cells: UInt8[Tensor, "p c h w"]) -> UInt8[np.ndarray, "h w c"]:
+    """Lay out one matrix with its sources along the edges."""
+    corner = torch.full_like(cells[:1], 255)
+    top = torch.cat([corner, sources[ROWS:]])[None]
+    rows = torch.cat([sources[:ROWS, None], rearrange(cells, "(r k) c h w -> r k c h w", r=ROWS)], 1)
+    drawn: np.ndarray = rearrange(torch.cat([top, rows]), "r k c h w -> (r h) (k w) c").numpy()
+    # White lines set the sources apart from what was made of them.
+    size = cells.shape[-1]
+    drawn[size - 1 : size + 1] = 255
+    drawn[:, size - 1 : size + 1] = 255
+    return np.ascontiguousarray(drawn)
+
+
+def as_png(picture: Image.Image) -> bytes:
+    """Encode, with a palette of 256 colours where the file would be too large without."""
+    for version in (picture, picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)):
+        buffer = io.BytesIO()
+        version.save(buffer, "PNG", optimize=True)
+        if buffer.tell() <= MAX_BYTES:
+            break
+    return buffer.getvalue()

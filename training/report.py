@@ -1,0 +1,195 @@
+"""Where measured numbers go: config.json and evaluation.json of the model, its card, docs/results.md, and a figure."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.checkpoint import CARD, read_config, write_atomically, write_config
+from training.card import METRICS_BEGIN, METRICS_END
+from training.recipes import RECIPES
+
+RESULTS_HEAD = """# Results
+
+Measured by `twofold evaluate MODEL` on identities that no training saw; each section below is written by it.
+
+**Protocol.** Each held-out identity gives one clip of 8 frames in scattered poses. A *reconstruction* decodes the
+clip's static code with its own dynamic codes; a *swap* decodes the static code of another identity's clip, from
+equally many frames in other poses, with these dynamic codes. So the two differ in the static code's source and in
+nothing else, and their difference in PSNR is the *gap*. The true picture of every swap is drawn (faces) or composited
+(sprites). PSNR is taken per frame over pixels and channels of the 8-bit pictures, then averaged; intervals are 95 %
+bootstrap over identities.
+
+A *judge* is a small convolutional network taught on true pictures of training identities; what it reads in true
+pictures of held-out identities is its own accuracy, and the ceiling of what it can say of swaps. Continuous factors
+count as read when within a quarter of half their range. *Probes* are linear readers of one code, fitted on 1000
+training identities and scored on the held-out ones.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One evaluation of one model."""
+
+    name: str
+    digest: str
+    results: Mapping[str, Any]
+    command: str
+    device: torch.device
+    seconds: float
+
+    def write(self, folder: Path, docs: Path | None, figure: bytes | None) -> None:
+        """Write everything; `docs` is the repository's folder, where there is one."""
+        config = read_config(folder)
+        write_config(folder, {**config, "metrics": flat_metrics(self.results)})
+        stated = {"model": self.name, "digest": self.digest, "measured": self.origin(), **self.results}
+        write_atomically(folder / "evaluation.json", (json.dumps(stated, indent=1) + "\n").encode())
+        if (folder / CARD).is_file():
+            card = replace_between((folder / CARD).read_text(), METRICS_BEGIN, METRICS_END, self.tables())
+            write_atomically(folder / CARD, card.encode())
+        if docs is None:
+            return
+        shown = ""
+        if figure:
+            (docs / "figures").mkdir(parents=True, exist_ok=True)
+            write_atomically(docs / "figures" / f"swaps-{self.name}.png", figure)
+            shown = f"![Held-out appearances (left) doing held-out motions (top)](figures/swaps-{self.name}.png)\n\n"
+        page = docs / "results.md"
+        text = page.read_text() if page.is_file() else RESULTS_HEAD
+        begin, end = f"<!-- model {self.name} -->", f"<!-- /model {self.name} -->"
+        section = f"\n## {self.name}\n\n{shown}{self.tables()}\n"
+        write_atomically(page, replace_between(text, begin, end, section).encode())
+
+    def origin(self) -> dict[str, Any]:
+        """When, where and how this was measured."""
+        return {
+            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "command": self.command,
+            "hardware": hardware(self.device),
+            "seconds": round(self.seconds),
+        }
+
+    def tables(self) -> str:
+        """Markdown: what was measured, in four small tables, and where the numbers come from."""
+        parts = [fidelity_table(self.results)]
+        if "judge" in self.results:
+            parts += [judge_table(self.results), probe_table(self.results["probes"])]
+        origin = self.origin()
+        recipe = recipe_of(self.name)
+        parts.append(
+            f"Weights `{self.digest[:19]}…`{f', {recipe}' if recipe else ''}. Measured {origin['date']} on "
+            f"{origin['hardware']} in {origin['seconds']} s" + (f" by `{self.command}`." if self.command else ".")
+        )
+        return "\n\n".join(parts)
+
+
+def flat_metrics(results: Mapping[str, Any]) -> dict[str, float]:
+    """The headline numbers, by names that say their unit."""
+    raw = results["fidelity"]["raw"]
+    metrics = {f"{name}_db": estimate["value"] for name, estimate in raw.items()}
+    if "judge" in results:
+        swaps = results["judge"]["swaps_raw"]
+        metrics |= {
+            "swap_psnr_prior_db": results["fidelity"]["prior"]["swap_psnr"]["value"],
+            "static_factors_kept": swaps["static_mean"],
+            "static_all_kept": swaps["static_all"],
+            "dynamic_all_kept": swaps["dynamic_all"],
+        }
+        metrics |= {f"static_{name}_kept": share for name, share in swaps["static"].items()}
+        metrics |= {f"dynamic_{name}_kept": share for name, share in swaps["dynamic"].items()}
+        metrics |= {f"dynamic_{name}_r2": value for name, value in swaps["r2"].items()}
+    return {name: round(float(value), 4) for name, value in metrics.items()}
+
+
+def fidelity_table(results: Mapping[str, Any]) -> str:
+    """PSNR with intervals."""
+    protocol, measured = results["protocol"], results["fidelity"]
+
+    def cell(how: str, name: str) -> str:
+        estimate = measured[how][name]
+        return f"{estimate['value']:.2f} ({estimate['low']:.2f} to {estimate['high']:.2f})"
+
+    if "swap_psnr" not in measured["raw"]:
+        return (
+            f"| PSNR in dB, {protocol['clips']} held-out clips | |\n|---|---|\n"
+            f"| reconstruction | {cell('raw', 'reconstruction_psnr')} |"
+        )
+    return "\n".join(
+        [
+            f"| PSNR in dB, {protocol['identities']} held-out identities, {protocol['swaps']} swaps "
+            f"of {protocol['frames_per_clip']} frames | |",
+            "|---|---|",
+            f"| reconstruction | {cell('raw', 'reconstruction_psnr')} |",
+            f"| **swap against the true picture** | **{cell('raw', 'swap_psnr')}** |",
+            f"| gap | {cell('raw', 'gap')} |",
+            f"| swap, dynamic codes standardised by the prior | {cell('prior', 'swap_psnr')} |",
+        ]
+    )
+
+
+def judge_table(results: Mapping[str, Any]) -> str:
+    """Shares read right, in swaps and in true pictures."""
+    read = results["judge"]
+    columns = ("swaps_raw", "swaps_prior", "reconstructions", "true_pictures")
+
+    def row(title: str, of: Any) -> str:
+        return f"| {title} | " + " | ".join(f"{100 * of(read[column]):.1f}" for column in columns) + " |"
+
+    lines = [
+        "| read by the judge, % | swaps | swaps, standardised | reconstructions | true pictures |",
+        "|---|---|---|---|---|",
+        row("**static factors of the appearance**, mean", lambda part: part["static_mean"]),
+        row("all static factors at once", lambda part: part["static_all"]),
+        *(row(name, lambda part, name=name: part["static"][name]) for name in read["swaps_raw"]["static"]),
+        row("**dynamic factors of the motion**, all at once", lambda part: part["dynamic_all"]),
+        *(row(name, lambda part, name=name: part["dynamic"][name]) for name in read["swaps_raw"]["dynamic"]),
+        *(row(f"{name}, R² × 100", lambda part, name=name: part["r2"][name]) for name in read["swaps_raw"]["r2"]),
+    ]
+    return "\n".join(lines)
+
+
+def probe_table(probes: Mapping[str, Any]) -> str:
+    """What linear readers find in each code."""
+    chance = {name: probe["chance"] for part in probes.values() for name, probe in part.items()}
+    lines = [
+        "| linear probe, % right (R² × 100 where chance is 0) | of the dynamic code | of the static code | chance |",
+        "|---|---|---|---|",
+    ]
+    for kind in ("static", "dynamic"):
+        for name in probes[f"{kind}_from_dynamic"]:
+            dynamic, static = (probes[f"{kind}_from_{code}"][name]["score"] for code in ("dynamic", "static"))
+            cells = f"{100 * dynamic:.1f} | {100 * static:.1f} | {100 * chance[name]:.1f}"
+            lines.append(f"| {name} ({kind}) | {cells} |")
+    return "\n".join(lines)
+
+
+def replace_between(text: str, begin: str, end: str, content: str) -> str:
+    """Put `content` between two markers, which are appended where they are missing."""
+    block = f"{begin}\n{content.strip()}\n{end}"
+    if begin in text and end in text:
+        before, rest = text.split(begin, 1)
+        return before + block + rest.split(end, 1)[1]
+    return f"{text.rstrip()}\n\n{block}\n"
+
+
+def recipe_of(name: str) -> str:
+    """The recipe of a shipped model in words, or nothing."""
+    for function, make in RECIPES.items():
+        recipe = make()
+        if recipe.name == name:
+            return f"recipe `{function}` ({recipe.steps} steps of {recipe.batch} clips, seed {recipe.seed})"
+    return ""
+
+
+def hardware(device: torch.device) -> str:
+    """The device in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} cores of {platform.machine()}"
