@@ -1,0 +1,45 @@
+// The API's description, read to people from /openapi.json: what there is, what it takes, what it answers.
+
+import { json } from "./api.js";
+import { element, problemNote } from "./elements.js";
+
+const METHODS = ["get", "post", "put", "delete"];
+
+document.querySelector("#example").textContent =
+`curl -F video=@clip.mp4 -H 'Prefer: wait=30' ${location.origin}/encode
+curl -F static=@who.mp4 -F dynamic=@how.mp4 -H 'Prefer: wait=60' -H 'Accept: video/mp4' -o swap.mp4 ${location.origin}/swap
+curl -o plane.png '${location.origin}/latent-grid?seed=3'`;
+
+const typeOf = (schema = {}) => schema.format === "binary" ? "file" : schema.enum?.join(" | ")
+  || schema.anyOf?.map(typeOf).join(" or ") || (schema.type === "array" ? `list of ${typeOf(schema.items)}` : schema.type)
+  || schema.$ref?.split("/").pop() || "";
+
+function table(headings, rows) {
+  return rows.length === 0 ? null : element("table", {},
+    element("thead", {}, element("tr", {}, ...headings.map((text) => element("th", {}, text)))),
+    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, cell))))));
+}
+
+function operationCard(method, path, said) {
+  const form = Object.values(said.requestBody?.content ?? {})[0]?.schema?.properties ?? {};
+  const inputs = [
+    ...(said.parameters ?? []).map((one) => [element("code", {}, one.name), one.in, typeOf(one.schema), one.description ?? ""]),
+    ...Object.entries(form).map(([name, one]) => [element("code", {}, name), "form", typeOf(one), one.description ?? ""]),
+  ];
+  const answers = Object.entries(said.responses).map(([status, one]) =>
+    [status, one.description, Object.keys(one.content ?? {}).join(", ")]);
+  return element("article", { class: "card" },
+    element("h2", {}, element("span", { class: "method" }, method.toUpperCase()), " ", element("code", {}, path)),
+    element("p", {}, said.description ?? said.summary ?? ""),
+    table(["name", "in", "type", ""], inputs),
+    element("details", {}, element("summary", {}, "Answers"), table(["status", "", "as"], answers) ?? ""));
+}
+
+const place = document.querySelector("#operations");
+try {
+  const { paths } = await json("/openapi.json");
+  place.replaceChildren(...Object.entries(paths).flatMap(([path, operations]) =>
+    METHODS.filter((method) => operations[method]).map((method) => operationCard(method, path, operations[method]))));
+} catch (problem) {
+  place.replaceChildren(problemNote(problem));
+}
