@@ -50,7 +50,7 @@ def build(family: str, network: Mapping[str, Any]) -> Disentangler:
     """
     if family != UnorderedVAE.family:
         raise CheckpointError(f"unknown family {family!r}, expected {UnorderedVAE.family!r}")
-    sizes = {key: tuple(value) if isinstance(value, list) else value for key, value in network.items()}
+    sizes: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in network.items()}
     try:
         return UnorderedVAE(UnorderedVAEConfig(**sizes))
     except (TypeError, ValueError) as error:
@@ -81,9 +81,7 @@ def save_model(
 
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        key: value.detach().cpu().to(dtype).contiguous() for key, value in model.state_dict().items()
-    }
+    tensors = {key: value.detach().cpu().to(dtype).contiguous() for key, value in model.state_dict().items()}
     for key, value in tensors.items():
         if not torch.isfinite(value).all():
             raise CheckpointError(f"weight {key} is not finite as {dtype}")
@@ -153,9 +151,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> LoadedModel:
         stated, family, network = config["weights"], config["family"], config["network"]
         content = (folder / WEIGHTS).read_bytes()
         if len(content) != stated["bytes"]:
-            raise CheckpointError(
-                f"{folder / WEIGHTS} has {len(content)} bytes, expected {stated['bytes']}"
-            )
+            raise CheckpointError(f"{folder / WEIGHTS} has {len(content)} bytes, expected {stated['bytes']}")
         sha256 = hashlib.sha256(content).hexdigest()
         if sha256 != stated["sha256"]:
             raise CheckpointError(f"{folder / WEIGHTS} has SHA-256 {sha256}, expected {stated['sha256']}")
@@ -171,7 +167,8 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> LoadedModel:
         raise CheckpointError(f"{folder / CONFIG} lacks {error}") from error
     except (SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{folder / WEIGHTS} does not hold this network: {error}") from error
-    model = model.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    model = model.to(device).eval().requires_grad_(False)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     return LoadedModel(model, name, config["digest"], config)
 
 

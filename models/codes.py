@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -30,9 +29,7 @@ class StaticCode:
 
     def to(self, device: torch.device | str) -> "StaticCode":
         """The same codes on another device."""
-        return type(self)(
-            self.mean.to(device), self.std.to(device), tuple(skip.to(device) for skip in self.skips)
-        )
+        return type(self)(self.mean.to(device), self.std.to(device), tuple(skip.to(device) for skip in self.skips))
 
     @classmethod
     def cat(cls, codes: Sequence["StaticCode"]) -> "StaticCode":

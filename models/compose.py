@@ -1,6 +1,7 @@
 """What codes are for, written once for all families: transfer, swap, and the plane of one identity."""
 
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
@@ -72,10 +73,9 @@ def axis(size: int, extent: float, spacing: Spacing) -> Float[Tensor, " size"]:
     """
     if spacing == "linear":
         return torch.linspace(-extent, extent, size)
-    normal = torch.distributions.Normal(0.0, 1.0)
-    ends = normal.cdf(torch.tensor([-extent, extent], dtype=torch.float64))
-    shares = torch.linspace(float(ends[0]), float(ends[1]), size, dtype=torch.float64)
-    return normal.icdf(shares).float()
+    normal = NormalDist()
+    first, last = normal.cdf(-extent), normal.cdf(extent)
+    return torch.tensor([normal.inv_cdf(first + (last - first) * i / (size - 1)) for i in range(size)])
 
 
 @torch.inference_mode()

@@ -51,9 +51,7 @@ class Disentangler(nn.Module, ABC):
         """The codes of a batch of clips."""
 
     @abstractmethod
-    def decode(
-        self, static: StaticCode, dynamic: Float[Tensor, "b t z"]
-    ) -> Float[Tensor, "b t c h w"]:
+    def decode(self, static: StaticCode, dynamic: Float[Tensor, "b t z"]) -> Float[Tensor, "b t c h w"]:
         """Pictures in [0, 1] of each clip's static code doing its dynamic codes."""
 
     @abstractmethod
@@ -74,9 +72,7 @@ class Disentangler(nn.Module, ABC):
         """How well the codes of one clip explain its frames."""
 
 
-def peak_signal_to_noise(
-    frames: Float[Tensor, "t c h w"], others: Float[Tensor, "t c h w"]
-) -> Float[Tensor, " t"]:
+def peak_signal_to_noise(frames: Float[Tensor, "t c h w"], others: Float[Tensor, "t c h w"]) -> Float[Tensor, " t"]:
     """PSNR of each frame in dB, for values in [0, 1]; 100 dB stands for equal."""
     error = ((frames.float() - others.float()) ** 2).mean((1, 2, 3))
     return -10 * torch.log10(error.clamp_min(1e-10))
@@ -84,14 +80,18 @@ def peak_signal_to_noise(
 
 def encode_in_chunks(model: Disentangler, frames: Float[Tensor, "t c h w"], chunk: int = 64) -> Codes:
     """`model.encode` of one clip of any length, in bounded memory."""
-    return model.codes(torch.cat([model.features(part) for part in frames.split(chunk)]))
+    return model.codes(
+        torch.cat([model.features(frames[first : first + chunk]) for first in range(0, len(frames), chunk)])
+    )
 
 
 def decode_in_chunks(
     model: Disentangler, static: StaticCode, dynamic: Float[Tensor, "t z"], chunk: int = 64
 ) -> Float[Tensor, "t c h w"]:
     """`model.decode` of one clip of any length, in bounded memory."""
-    return torch.cat([model.decode(static, part[None])[0] for part in dynamic.split(chunk)])
+    return torch.cat(
+        [model.decode(static, dynamic[None, first : first + chunk])[0] for first in range(0, len(dynamic), chunk)]
+    )
 
 
 def merge_frames(frames: Float[Tensor, "b t c h w"]) -> Float[Tensor, "n c h w"]:

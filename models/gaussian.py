@@ -22,9 +22,7 @@ class Gaussian:
 
     def sample(self, generator: torch.Generator | None = None) -> Float[Tensor, "*batch d"]:
         """Draw mean + σ·ε, so that gradients reach both parameters (Kingma & Welling 2014, §2.4)."""
-        noise = torch.randn(
-            self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
-        )
+        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
         return self.mean + noise * self.std
 
     def log_prob(self, value: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:

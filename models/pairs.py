@@ -9,9 +9,7 @@ from torch.nn import functional
 SHORT = 32  # frames; up to here all pairs are simply formed
 
 
-def mean_over_pairs(
-    first: Float[Tensor, "b t e h w"], second: Float[Tensor, "b t e h w"]
-) -> Float[Tensor, "b e h w"]:
+def mean_over_pairs(first: Float[Tensor, "b t e h w"], second: Float[Tensor, "b t e h w"]) -> Float[Tensor, "b e h w"]:
     """Mean over ordered pairs i ≠ j of ReLU(firstᵢ + secondⱼ); a single frame pairs with itself.
 
     Short clips are added up pair by pair, with gradients. Long ones are sorted instead: with b sorted,
@@ -23,17 +21,13 @@ def mean_over_pairs(
         return functional.relu(first + second)[:, 0]
     alone = functional.relu(first + second).sum(1)
     if length <= SHORT:
-        total = torch.stack(
-            [functional.relu(first[:, i, None] + second).sum(1) for i in range(length)]
-        ).sum(0)
+        total = torch.stack([functional.relu(first[:, i, None] + second).sum(1) for i in range(length)]).sum(0)
     else:
         total = _sum_by_sorting(first, second)
     return (total - alone) / (length * (length - 1))
 
 
-def _sum_by_sorting(
-    first: Float[Tensor, "b t e h w"], second: Float[Tensor, "b t e h w"]
-) -> Float[Tensor, "b e h w"]:
+def _sum_by_sorting(first: Float[Tensor, "b t e h w"], second: Float[Tensor, "b t e h w"]) -> Float[Tensor, "b e h w"]:
     b, _, e, h, w = first.shape
     a = rearrange(first, "b t e h w -> (b e h w) t").contiguous()
     ordered = rearrange(second, "b t e h w -> (b e h w) t").contiguous().sort(dim=1).values

@@ -12,7 +12,6 @@ decoder by one dense layer; 'same' padding and a slope of 0.2; one KL weight of 
 """
 
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -21,13 +20,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.bernoulli import bernoulli_log_likelihood
 from models.codes import Codes, DynamicCode, StaticCode
 from models.disentangler import Disentangler, FitScores, merge_frames, peak_signal_to_noise
+from models.frames import CODE_PIXELS, FrameDecoder, trunk
 from models.gaussian import Gaussian, kl_divergence, standard_normal_like
 from models.pairs import mean_over_pairs
-
-LEAKY_SLOPE = 0.2
-CODE_PIXELS = 4  # side of the feature maps between the trunk and the codes: image_size / 2⁴
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +102,7 @@ class Bound:
 
     @property
     def elbo(self) -> Float[Tensor, " b"]:
-        """log p(x|z,f) − KL(q(f) ‖ p(f)) − Σ KL(q(z|x,f) ‖ p(z|f)), one sample of each code."""
+        """Log p(x|z,f) − KL(q(f) ‖ p(f)) − Σ KL(q(z|x,f) ‖ p(z|f)), one sample of each code."""
         return self.log_likelihood - self.static_kl - self.dynamic_kl
 
 
@@ -117,14 +115,6 @@ def mlp(num_in: int, num_hidden: int, num_out: int) -> nn.Sequential:
         nn.ReLU(),
         nn.Linear(num_hidden, num_out),
     )
-
-
-def trunk(config: UnorderedVAEConfig) -> nn.Sequential:
-    """Frame → features at 4 × 4: four 4 × 4 convolutions of stride 2."""
-    layers: list[nn.Module] = []
-    for num_in, num_out in pairwise((config.channels, *config.widths)):
-        layers += [nn.Conv2d(num_in, num_out, 4, 2, 1), nn.LeakyReLU(LEAKY_SLOPE)]
-    return nn.Sequential(*layers)
 
 
 class StaticPosterior(nn.Module):
@@ -208,68 +198,6 @@ class DynamicPrior(nn.Module):
         return Gaussian(mean, log_var)
 
 
-class Upsampling(nn.Module):
-    """One step of the decoder: double the size, then let the codes scale and shift each channel.
-
-    The paper has the transposed convolution alone. `style_dim` adds the modulation (FiLM, Perez et al.
-    2018, arXiv:1709.07871): colours of skin and cloth are per-channel facts, which codes that enter at
-    4 × 4 alone have to carry through every layer.
-    """
-
-    def __init__(self, num_in: int, num_out: int, style_dim: int) -> None:
-        super().__init__()
-        self.grow = nn.ConvTranspose2d(num_in, num_out, 4, 2, 1)
-        self.modulate = nn.Linear(style_dim, 2 * num_out) if style_dim else None
-
-    def forward(
-        self, maps: Float[Tensor, "n e h w"], style: Float[Tensor, "n k"]
-    ) -> Float[Tensor, "n e2 h2 w2"]:
-        """Maps of twice the side."""
-        grown = self.grow(maps)
-        if self.modulate is not None:
-            scale, shift = rearrange(self.modulate(style), "n (two e) -> two n e 1 1", two=2)
-            grown = grown * (1 + scale) + shift
-        return functional.leaky_relu(grown, LEAKY_SLOPE)
-
-
-class FrameDecoder(nn.Module):
-    """p(x | z, f): the logits of the Bernoulli likelihood of each value of a frame."""
-
-    def __init__(self, config: UnorderedVAEConfig) -> None:
-        super().__init__()
-        widths, num_in = config.decoder_widths, config.static_dim + config.dynamic_dim
-        style_dim = config.style_dim
-        if style_dim:
-            self.style: nn.Module = nn.Sequential(
-                nn.Linear(num_in, style_dim),
-                nn.LeakyReLU(LEAKY_SLOPE),
-                nn.Linear(style_dim, style_dim),
-                nn.LeakyReLU(LEAKY_SLOPE),
-            )
-        else:
-            self.style = nn.Identity()
-        self.project = nn.Linear(style_dim or num_in, widths[0] * CODE_PIXELS**2)
-        self.steps = nn.ModuleList(
-            Upsampling(num_in, num_out, style_dim) for num_in, num_out in pairwise(widths)
-        )
-        self.to_logits = nn.ConvTranspose2d(widths[-1], config.channels, 4, 2, 1)
-
-    def forward(
-        self, static: Float[Tensor, "n s"], dynamic: Float[Tensor, "n z"]
-    ) -> Float[Tensor, "n c h w"]:
-        """Logits of each frame."""
-        style = self.style(torch.cat([static, dynamic], dim=-1))
-        maps = rearrange(
-            functional.leaky_relu(self.project(style), LEAKY_SLOPE),
-            "n (e h w) -> n e h w",
-            h=CODE_PIXELS,
-            w=CODE_PIXELS,
-        ).contiguous(memory_format=torch.channels_last)
-        for step in self.steps:
-            maps = step(maps, style)
-        return self.to_logits(maps)
-
-
 class UnorderedVAE(Disentangler):
     """The family's one model: both posteriors, the learnt prior and the decoder."""
 
@@ -280,11 +208,16 @@ class UnorderedVAE(Disentangler):
         self.config = config
         self.image_size, self.channels = config.image_size, config.channels
         self.static_dim, self.dynamic_dim = config.static_dim, config.dynamic_dim
-        self.trunk = trunk(config)
+        self.trunk = trunk(config.channels, config.widths)
         self.static_posterior = StaticPosterior(config)
         self.dynamic_posterior = DynamicPosterior(config)
         self.dynamic_prior = DynamicPrior(config)
-        self.decoder = FrameDecoder(config)
+        self.decoder = FrameDecoder(
+            code_dim=config.static_dim + config.dynamic_dim,
+            style_dim=config.style_dim,
+            widths=config.decoder_widths,
+            channels=config.channels,
+        )
 
     def network(self) -> dict[str, Any]:
         """The config, as JSON can hold it."""
@@ -292,7 +225,8 @@ class UnorderedVAE(Disentangler):
 
     def features(self, frames: Float[Tensor, "t c h w"]) -> Float[Tensor, "t e 4 4"]:
         """The trunk's features of each frame."""
-        return self.trunk(frames.contiguous(memory_format=torch.channels_last))
+        features: Tensor = self.trunk(frames.contiguous(memory_format=torch.channels_last))
+        return features
 
     def codes(self, features: Float[Tensor, "t e 4 4"]) -> Codes:
         """Posterior means and deviations of one clip; dynamic codes are read given the static mean."""
@@ -316,9 +250,7 @@ class UnorderedVAE(Disentangler):
             ),
         )
 
-    def decode(
-        self, static: StaticCode, dynamic: Float[Tensor, "b t z"]
-    ) -> Float[Tensor, "b t c h w"]:
+    def decode(self, static: StaticCode, dynamic: Float[Tensor, "b t z"]) -> Float[Tensor, "b t c h w"]:
         """The mean of the likelihood: pictures in [0, 1]."""
         length = dynamic.shape[1]
         each = repeat(static.mean, "b s -> (b t) s", t=length)
@@ -327,10 +259,11 @@ class UnorderedVAE(Disentangler):
 
     def prior(self, static: StaticCode) -> Gaussian:
         """p(z | f) at the mean of the static code."""
-        return self.dynamic_prior(static.mean)
+        prior: Gaussian = self.dynamic_prior(static.mean)
+        return prior
 
     def sample_static(self, num: int, generator: torch.Generator) -> StaticCode:
-        """f ~ N(0, I)."""
+        """F ~ N(0, I)."""
         device = next(self.parameters()).device
         mean = torch.randn(num, self.static_dim, generator=generator).to(device)
         return StaticCode(mean, torch.zeros_like(mean))
@@ -363,9 +296,7 @@ class UnorderedVAE(Disentangler):
         dynamic_kl = kl_divergence(dynamic, self.dynamic_prior(sample))
         logits = self.decoder(sample, dynamic.sample())
         return Bound(
-            log_likelihood=rearrange(
-                bernoulli_log_likelihood(logits, flat), "(b t) -> b t", b=clips
-            ).sum(1),
+            log_likelihood=rearrange(bernoulli_log_likelihood(logits, flat), "(b t) -> b t", b=clips).sum(1),
             static_kl=static_kl,
             dynamic_kl=rearrange(dynamic_kl, "(b t) -> b t", b=clips).sum(1),
         )
@@ -393,22 +324,3 @@ class UnorderedVAE(Disentangler):
             elbo_nats=log_likelihood - dynamic_kl - static_kl / len(frames),
             static_kl=static_kl,
         )
-
-
-def bernoulli_log_likelihood(
-    logits: Float[Tensor, "n c h w"], frames: Float[Tensor, "n c h w"]
-) -> Float[Tensor, " n"]:
-    """Σ x log σ(l) + (1 − x) log(1 − σ(l)) in nats per frame, summed over pixels and channels."""
-    losses = functional.binary_cross_entropy_with_logits(
-        logits.float(), frames.float(), reduction="none"
-    )
-    return -losses.sum((1, 2, 3))
-
-
-def pixel_entropy(frames: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-    """The entropy of grey levels read as probabilities: minus the largest possible log-likelihood."""
-    grey = frames.float().clamp(1e-7, 1 - 1e-7)
-    terms = -(grey * torch.log(grey) + (1 - grey) * torch.log1p(-grey))
-    return torch.where((frames > 0) & (frames < 1), terms, torch.zeros_like(terms)).sum((1, 2, 3))
-
-

@@ -17,6 +17,7 @@ def model_card(recipe: Recipe, model: UnorderedVAE, data: Mapping[str, str]) -> 
         if anneal.start == anneal.end == 1
         else f"from {anneal.start:g} to {anneal.end:g} over the first {anneal.share:.0%} of the steps"
     )
+    steps = f"{recipe.steps} steps of {recipe.batch} clips × {recipe.clip_frames} random frames"
     others = "of the clip's other frames" if recipe.static_from_others else "of all frames, as in the paper"
     return f"""---
 library_name: twofold
@@ -36,7 +37,7 @@ An unordered VAE (Helminger et al. 2018, arXiv:1812.03962): a clip becomes one s
 | source | {data["source"]} |
 | licence of the data | {data["licence"]} |
 | split | {data["split"]} |
-| training | {recipe.steps} steps of {recipe.batch} clips × {recipe.clip_frames} random frames, Adam {recipe.learning_rate:g}, seed {recipe.seed} |
+| training | {steps}, Adam {recipe.learning_rate:g}, seed {recipe.seed} |
 | weight of the dynamic KL | {weight} |
 | static code while training | {others} |
 

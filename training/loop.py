@@ -96,7 +96,7 @@ def train(
         with precision(device):
             terms = objective(model, frames, step / recipe.steps)
         optimizer.zero_grad(set_to_none=True)
-        terms.loss.backward()
+        terms.loss.backward()  # type: ignore[no-untyped-call]
         # Reading the loss waits for a GPU, so it is read there only now and then.
         if device.type == "cpu" or step % LOG_EVERY == 0:
             check_finite(terms, step)

@@ -29,9 +29,7 @@ class BoundObjective:
         bound = model.bound(frames, recipe.static_from_others)
         dynamic_weight = recipe.dynamic_weight(progress)
         loss = -(
-            bound.log_likelihood
-            - recipe.static_weight * bound.static_kl
-            - dynamic_weight * bound.dynamic_kl
+            bound.log_likelihood - recipe.static_weight * bound.static_kl - dynamic_weight * bound.dynamic_kl
         ).mean()
         length = frames.shape[1]
         return Terms(

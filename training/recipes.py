@@ -1,7 +1,7 @@
 """Published runs, one function each: a run is a complete, frozen description."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from models.unordered_vae import UnorderedVAEConfig
 from training.schedule import Anneal
@@ -20,15 +20,14 @@ class Recipe:
     learning_rate: float
     warmup: int = 200  # steps
     static_weight: float = 1.0
-    dynamic_weight: Anneal = Anneal()
+    dynamic_weight: Anneal = field(default_factory=Anneal)
     static_from_others: bool = False
     seed: int = 1
 
     def __post_init__(self) -> None:
         if self.static_from_others and self.clip_frames < 3:
             raise ValueError(
-                f"static_from_others compares two other frames: clip_frames must be at least 3, "
-                f"got {self.clip_frames}"
+                f"static_from_others compares two other frames: clip_frames must be at least 3, got {self.clip_frames}"
             )
 
 
@@ -39,7 +38,7 @@ def sprites_vae() -> Recipe:
         name="sprites-vae",
         data="sprites",
         network=compact,
-        steps=30_000,
+        steps=22_000,
         learning_rate=1e-3,
         dynamic_weight=Anneal(start=41.0, share=0.15),
         static_from_others=True,
@@ -53,7 +52,7 @@ def faces_vae() -> Recipe:
         name="faces-vae",
         data="faces",
         network=UnorderedVAEConfig.compact(dynamic_dim=4),
-        steps=26_000,
+        steps=22_000,
     )
 
 

@@ -43,10 +43,10 @@ def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -
 def faces_source(cache: Path) -> Source:
     """Drawn faces: 3000 identities with 40 frames each, and 300 others held out."""
     processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    pools = [
-        cached_pool(cache, f"faces_{split}", split, count, FACES_FRAMES, processes=processes)
-        for split, count in (("train", FACES_TRAIN), ("test", FACES_TEST))
-    ]
+    pools = (
+        cached_pool(cache, "faces_train", "train", FACES_TRAIN, FACES_FRAMES, processes=processes),
+        cached_pool(cache, "faces_test", "test", FACES_TEST, FACES_FRAMES, processes=processes),
+    )
     training, held_out = (ClipPool.of_equal_clips(torch.tensor(pool.images)) for pool in pools)
     return Source(
         training,

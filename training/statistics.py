@@ -1,4 +1,4 @@
-"""What a model's `config.json` keeps of its held-out clips: the scale of every fit, and the spread of the dynamic code."""
+"""What `config.json` keeps of the held-out clips: the scale of every fit, and the spread of the dynamic code."""
 
 from typing import Any
 

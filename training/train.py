@@ -73,7 +73,8 @@ def run_recipe(
     device = choose_device(places.device)
     training = on_device_if_it_fits(source, device)
     torch.manual_seed(seed_of(recipe.seed, -1))
-    model = UnorderedVAE(recipe.network).to(device=device, memory_format=torch.channels_last)
+    model = UnorderedVAE(recipe.network).to(device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     folder = RunFolder(places.runs / recipe.name)
     with Interrupts() as interrupts:
         hooks = Hooks(measure=HeldOut(source.held_out), should_stop=interrupts.seen)

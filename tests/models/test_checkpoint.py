@@ -32,7 +32,9 @@ def test_half_precision_changes_pictures_by_less_than_a_grey_level(tmp_path: Pat
     loaded = load_model(tmp_path).model
     frames = torch.rand(1, 4, 3, 64, 64)
     codes = model.encode(frames)
-    difference = (model.decode(codes.static, codes.dynamic.mean) - loaded.decode(codes.static, codes.dynamic.mean)).abs()
+    difference = (
+        model.decode(codes.static, codes.dynamic.mean) - loaded.decode(codes.static, codes.dynamic.mean)
+    ).abs()
     assert difference.max() < 1 / 255
 
 

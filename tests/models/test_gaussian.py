@@ -47,9 +47,7 @@ def test_log_prob_agrees_with_torch_distributions() -> None:
 def test_samples_have_the_stated_mean_and_deviation_and_pass_gradients() -> None:
     mean = torch.tensor([1.0, -2.0], requires_grad=True)
     log_var = torch.tensor([0.5, -1.0], requires_grad=True)
-    samples = Gaussian(mean.expand(40_000, 2), log_var.expand(40_000, 2)).sample(
-        torch.Generator().manual_seed(0)
-    )
+    samples = Gaussian(mean.expand(40_000, 2), log_var.expand(40_000, 2)).sample(torch.Generator().manual_seed(0))
     # Six standard errors: a false alarm once in 10⁸ runs, were the seed not fixed.
     torch.testing.assert_close(samples.mean(0), mean, atol=6 * 1.3 / 200, rtol=0)
     torch.testing.assert_close(samples.std(0), torch.exp(0.5 * log_var), atol=0.03, rtol=0)

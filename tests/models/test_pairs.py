@@ -11,9 +11,7 @@ from models.pairs import SHORT, mean_over_pairs
 
 def double_loop(first: Tensor, second: Tensor) -> Tensor:
     length = first.shape[1]
-    pairs = [
-        torch.relu(first[:, i] + second[:, j]) for i in range(length) for j in range(length) if i != j
-    ]
+    pairs = [torch.relu(first[:, i] + second[:, j]) for i in range(length) for j in range(length) if i != j]
     return torch.stack(pairs).mean(0)
 
 
@@ -37,6 +35,4 @@ def test_a_single_frame_is_compared_with_itself() -> None:
 @given(st.permutations(range(6)))
 def test_the_order_of_frames_does_not_matter(order: list[int]) -> None:
     first, second = torch.arange(2 * 6 * 3, dtype=torch.float64).sin().reshape(2, 1, 6, 3, 1, 1)
-    torch.testing.assert_close(
-        mean_over_pairs(first[:, order], second[:, order]), mean_over_pairs(first, second)
-    )
+    torch.testing.assert_close(mean_over_pairs(first[:, order], second[:, order]), mean_over_pairs(first, second))

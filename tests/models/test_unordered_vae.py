@@ -6,14 +6,13 @@ from einops import rearrange
 from torch import nn
 from torch.nn import functional
 
+from models.bernoulli import bernoulli_log_likelihood, pixel_entropy
 from models.disentangler import encode_in_chunks
 from models.gaussian import Gaussian, kl_divergence, standard_normal_like
 from models.unordered_vae import (
     StaticPosterior,
     UnorderedVAE,
     UnorderedVAEConfig,
-    bernoulli_log_likelihood,
-    pixel_entropy,
 )
 
 TINY = UnorderedVAEConfig.tiny()
@@ -66,9 +65,7 @@ def test_halves_of_the_pair_convolution_are_the_convolution_of_the_concatenated_
     features = torch.randn(1, 2, TINY.widths[-1], 4, 4, dtype=torch.float64)
     first, second = posterior.halves(features)
     concatenated = torch.cat([features[:, 0], features[:, 1]], dim=1)
-    expected = functional.conv2d(
-        concatenated, posterior.compare.weight, posterior.compare.bias, padding=1
-    )
+    expected = functional.conv2d(concatenated, posterior.compare.weight, posterior.compare.bias, padding=1)
     torch.testing.assert_close(first[:, 0] + second[:, 1], expected)
 
 
@@ -154,11 +151,8 @@ def test_bound_is_its_three_terms_and_never_counts_the_static_code_once_a_frame(
     frames = torch.rand(2, 3, 3, 64, 64)
     torch.manual_seed(0)
     bound = model.bound(frames)
-    torch.testing.assert_close(
-        bound.elbo, bound.log_likelihood - bound.static_kl - bound.dynamic_kl
-    )
-    features = rearrange(model.features(rearrange(frames, "b t c h w -> (b t) c h w")),
-                         "(b t) e h w -> b t e h w", b=2)
+    torch.testing.assert_close(bound.elbo, bound.log_likelihood - bound.static_kl - bound.dynamic_kl)
+    features = rearrange(model.features(rearrange(frames, "b t c h w -> (b t) c h w")), "(b t) e h w -> b t e h w", b=2)
     static = model.static_posterior(features)
     torch.testing.assert_close(bound.static_kl, kl_divergence(static, standard_normal_like(static)))
 

@@ -86,7 +86,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_keeps_the_checkpoin
         return Terms(terms.loss * torch.nan, terms.shown)
 
     model = UnorderedVAE(RECIPE.network)
-    with pytest.raises(NonFiniteLoss, match="at step 3 .*lower learning rate"):
+    with pytest.raises(NonFiniteLoss, match=r"at step 3 .*lower learning rate"):
         train(RECIPE, model, broken, pool, RunFolder(tmp_path), Hooks(), resume=True)
     assert torch.equal(weights(model), weights(good))
     restored = UnorderedVAE(RECIPE.network)
@@ -105,7 +105,7 @@ def test_the_held_out_measure_of_a_perfect_model_is_perfect(pool: ClipPool) -> N
     class Memory(UnorderedVAE):
         """Codes that name the clip and the frame, and a decoder that looks them up."""
 
-        def encode(self, frames):  # noqa: ANN001, ANN202
+        def encode(self, frames):
             codes = super().encode(frames)
             flat = torch.stack([pool.clip(index) for index in range(len(pool))])
             clip = next(i for i in range(len(pool)) if (flat[i][:, None] == frames[0][None]).all((2, 3, 4)).any())
@@ -114,7 +114,7 @@ def test_the_held_out_measure_of_a_perfect_model_is_perfect(pool: ClipPool) -> N
             dynamic = replace(codes.dynamic, mean=torch.tensor(which).float()[None, :, None].expand(1, -1, 2))
             return replace(codes, static=static, dynamic=dynamic)
 
-        def decode(self, static, dynamic):  # noqa: ANN001, ANN202
+        def decode(self, static, dynamic):
             return pool.clip(int(static.mean[0, 0]))[dynamic[0, :, 0].long()][None]
 
     scores = HeldOut(pool, pairs=5)(Memory(UnorderedVAEConfig.tiny()))

@@ -1,5 +1,7 @@
 """What changes over a run changes as stated."""
 
+from itertools import pairwise
+
 import pytest
 
 from training.schedule import Anneal, cosine_with_warmup
@@ -19,4 +21,4 @@ def test_the_learning_rate_rises_then_falls_to_zero_and_never_jumps() -> None:
     assert rates[99] == 1
     assert rates[0] == pytest.approx(0.01)
     assert rates[-1] < 1e-4
-    assert max(abs(a - b) for a, b in zip(rates, rates[1:], strict=False)) <= 0.011
+    assert max(abs(a - b) for a, b in pairwise(rates)) <= 0.011

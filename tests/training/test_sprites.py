@@ -81,5 +81,5 @@ def test_missing_layers_say_where_they_come_from(tmp_path: Path) -> None:
 
 def test_a_changed_index_is_refused(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text("{}")
-    with pytest.raises(DataError, match="expected d?[0-9a-f]+: fetch it anew"):
+    with pytest.raises(DataError, match=r"expected d?[0-9a-f]+: fetch it anew"):
         Sprites.load(tmp_path)

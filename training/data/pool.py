@@ -47,9 +47,7 @@ class ClipPool:
         start = int(self.starts[index])
         return as_floats(self.frames[start : start + int(self.lengths[index])])
 
-    def draw(
-        self, batch: int, num_frames: int, generator: torch.Generator
-    ) -> Float[Tensor, "b t c h w"]:
+    def draw(self, batch: int, num_frames: int, generator: torch.Generator) -> Float[Tensor, "b t c h w"]:
         """Random clips, and of each `num_frames` different frames in random order, in [0, 1].
 
         Raises:
@@ -71,9 +69,7 @@ def as_floats(frames: UInt8[Tensor, "n h w c"]) -> Float[Tensor, "n c h w"]:
     return frames.permute(0, 3, 1, 2).float() / 255
 
 
-def different_integers(
-    bounds: Int[Tensor, " b"], count: int, generator: torch.Generator
-) -> Int[Tensor, "b count"]:
+def different_integers(bounds: Int[Tensor, " b"], count: int, generator: torch.Generator) -> Int[Tensor, "b count"]:
     """For each bound, `count` different integers below it, every ordered choice as likely as any other.
 
     Each draw is from the integers left; it is moved up past the earlier ones, in rising order (Floyd).

@@ -75,12 +75,9 @@ class Sprites:
         """
         index = read_index(folder / "index.json")
         poses = tuple(
-            Pose(pose["row"], pose["col"], pose["action"], pose["direction"], pose["frame"])
-            for pose in index["poses"]
+            Pose(pose["row"], pose["col"], pose["action"], pose["direction"], pose["frame"]) for pose in index["poses"]
         )
-        layers = torch.zeros(
-            len(LAYER_ORDER), NUM_VARIANTS, len(poses), 4, TILE, TILE, dtype=torch.uint8
-        )
+        layers = torch.zeros(len(LAYER_ORDER), NUM_VARIANTS, len(poses), 4, TILE, TILE, dtype=torch.uint8)
         for layer in index["layers"]:
             cells = torch.from_numpy(cut(read_sheet(folder / layer["file"], layer["sha256"]), poses))
             slot = LAYER_ORDER.index(layer["attribute"])
@@ -92,18 +89,11 @@ class Sprites:
         """The same sprites on another device, where they are then composited."""
         return type(self)(self.layers.to(device), self.poses)
 
-    def render(
-        self, numbers: Int[Tensor, " n"], poses: Int[Tensor, " n"]
-    ) -> UInt8[Tensor, "n 3 64 64"]:
+    def render(self, numbers: Int[Tensor, " n"], poses: Int[Tensor, " n"]) -> UInt8[Tensor, "n 3 64 64"]:
         """Pictures of characters in poses, paired element by element."""
-        digits = [
-            numbers // NUM_VARIANTS**power % NUM_VARIANTS
-            for power in range(len(ATTRIBUTES) - 1, -1, -1)
-        ]
+        digits = [numbers // NUM_VARIANTS**power % NUM_VARIANTS for power in range(len(ATTRIBUTES) - 1, -1, -1)]
         shoes = torch.zeros_like(numbers)
-        picture = torch.zeros(
-            len(numbers), 3, TILE, TILE, dtype=torch.int32, device=self.layers.device
-        )
+        picture = torch.zeros(len(numbers), 3, TILE, TILE, dtype=torch.int32, device=self.layers.device)
         for slot, variant in enumerate([*digits, shoes]):
             layer = self.layers[slot, variant, poses].to(torch.int32)
             alpha = layer[:, 3:]
@@ -152,9 +142,7 @@ def read_checked(path: Path, sha256: str) -> bytes:
     return content
 
 
-def cut(
-    sheet: UInt8[np.ndarray, "1344 832 4"], poses: tuple[Pose, ...]
-) -> UInt8[np.ndarray, "178 4 64 64"]:
+def cut(sheet: UInt8[np.ndarray, "1344 832 4"], poses: tuple[Pose, ...]) -> UInt8[np.ndarray, "178 4 64 64"]:
     """The cells of the poses, in their order, channels first."""
     tiles = rearrange(sheet, "(row h) (column w) c -> row column c h w", h=TILE, w=TILE)
     return np.stack([tiles[pose.row, pose.column] for pose in poses])

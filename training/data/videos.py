@@ -70,12 +70,12 @@ def decode(path: Path, size: int) -> Iterator[UInt8[np.ndarray, "size size 3"]]:
     """
     with av.open(path) as container:
         stream = container.streams.best("video")
-        if stream is None:
+        if not isinstance(stream, av.VideoStream):
             raise av.error.InvalidDataError(0, "no video stream")
-        stream.thread_type = "AUTO"
+        stream.codec_context.thread_type = "AUTO"
         stride = max(1, -(-stream.frames // MAX_FRAMES))
         for index, frame in enumerate(container.decode(stream)):
-            if index % stride:
+            if index % stride or not isinstance(frame, av.VideoFrame):
                 continue
             if index // stride >= MAX_FRAMES:
                 return
@@ -83,9 +83,7 @@ def decode(path: Path, size: int) -> Iterator[UInt8[np.ndarray, "size size 3"]]:
             yield centre_square(upright, size)
 
 
-def centre_square(
-    picture: UInt8[np.ndarray, "h w 3"], size: int
-) -> UInt8[np.ndarray, "size size 3"]:
+def centre_square(picture: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
     """The largest centred square, every output pixel the mean of the area it covers."""
     height, width = picture.shape[:2]
     side = min(height, width)
