@@ -52,6 +52,7 @@ class Budget:
     partners: int = 3  # appearances that each motion is given to
     probe_training: int | None = 1000  # identities that probes are fitted on
     judge: JudgeConfig = field(default_factory=JudgeConfig)
+    pool: tuple[int, int] = (3000, 40)  # drawn faces, and frames of each, that judges learn from
     examples: int = 4000  # true pictures of held-out identities that state the judge's own accuracy
 
     @classmethod
@@ -60,7 +61,7 @@ class Budget:
         return cls(identities=12, partners=1, probe_training=24, judge=JudgeConfig(steps=20, batch=32), examples=64)
 
 
-def open_drawable(name: str, data: Path | None, cache: Path) -> Drawable | None:
+def open_drawable(name: str, data: Path | None, cache: Path, pool: tuple[int, int]) -> Drawable | None:
     """The data set by the name that model folders give it, if its true pictures can be drawn.
 
     Raises:
@@ -68,7 +69,8 @@ def open_drawable(name: str, data: Path | None, cache: Path) -> Drawable | None:
 
     """
     if name == "drawn faces":
-        return DrawnFaces(cache)
+        training, frames = pool
+        return DrawnFaces(cache, training, min(300, training), frames)
     if name == "LPC sprites":
         if data is None:
             raise DataError("the sprites' layer sheets are needed: give their folder with --data")
@@ -97,7 +99,7 @@ def evaluate(
     """
     began, budget = time.monotonic(), budget or Budget()
     loaded = load_model(folder, choose_device(device))
-    drawable = open_drawable(loaded.config["data"].get("name", ""), data, cache)
+    drawable = open_drawable(loaded.config["data"].get("name", ""), data, cache, budget.pool)
     with Progress() as progress:
         if drawable:
             results = measure_swaps(loaded.model, drawable, cache, budget, progress)

@@ -144,13 +144,16 @@ def render_pool(
 def cached_pool(
     folder: Path, name: str, split: Split, count: int, frames: int, seed: int = 0, processes: int = 1
 ) -> FacesPool:
-    """Open the pool of that name where it is on disk and large enough, else draw and save it."""
+    """Open the pool of that name where it is on disk and large enough, else draw and save it; a pool never shrinks."""
+    wanted = (count, frames)
     if (folder / f"{name}_images.npy").exists():
         pool = FacesPool.open(folder, name)
-        if pool.images.shape[0] >= count and pool.images.shape[1] == frames:
-            return FacesPool(pool.images[:count], pool.static[:count], pool.dynamic[:count])
-    render_pool(split, count, frames, seed, processes).save(folder, name)
-    return FacesPool.open(folder, name)
+        there: tuple[int, int] = pool.dynamic.shape[:2]
+        if there[0] >= count and there[1] >= frames:
+            return FacesPool(pool.images[:count, :frames], pool.static[:count], pool.dynamic[:count, :frames])
+        wanted = max(count, there[0]), max(frames, there[1])
+    render_pool(split, *wanted, seed, processes).save(folder, name)
+    return cached_pool(folder, name, split, count, frames)
 
 
 def main() -> None:

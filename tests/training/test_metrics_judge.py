@@ -1,0 +1,110 @@
+"""The judge learns from true pictures, says how well it reads, and finds out who leaks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.progress import Progress
+
+from training.metrics.judge import JudgeConfig, Reading, cached_judge, train_judge
+from training.metrics.reading import TOLERANCE, r_squared, shares
+from training.metrics.swaps import circle, encode, held_out_clips, make_swaps, merge
+
+SMALL = JudgeConfig(widths=(8, 8, 16, 16), hidden=32, steps=150, batch=32, learning_rate=5e-3)
+
+
+def true_reading(data, static, dynamic):
+    truth = data.read(dynamic)
+    return Reading(
+        {name: static[:, column].astype(float) for column, name in enumerate(data.static_levels)},
+        {name: truth[name] for name in data.classes},
+        {name: truth[name] for name in data.ranges},
+    )
+
+
+@pytest.fixture
+def judge(stripes):
+    with Progress(disable=True) as progress:
+        return train_judge(stripes, SMALL, progress)
+
+
+def swap_shares(judge, model, data):
+    with Progress(disable=True) as progress:
+        clips = held_out_clips(data, 40, seed=3)
+        swaps = make_swaps(model, data, clips, encode(model, clips.frames), circle(40, 2), "raw", progress)
+    static = np.repeat(clips.static[swaps.pairs[:, 0]], 8, axis=0)
+    return shares(judge.read(merge(swaps.made)), data, static, clips.dynamic[swaps.pairs[:, 1]].reshape(-1, 2))
+
+
+def test_a_judge_reads_true_pictures_and_through_them_perfect_and_leaking_models(judge, stripes, by_hand):
+    examples = stripes.examples("test", 300, np.random.default_rng(5))
+    own = shares(judge.read(examples.frames), stripes, examples.static, examples.dynamic)
+    assert own.static_all > 0.97
+    assert own.dynamic["act"] > 0.97
+    assert own.r2["lean"] > 0.95
+
+    perfect, leaking = (swap_shares(judge, by_hand(fault), stripes) for fault in ("none", "leak"))
+    assert perfect.static_all > 0.97
+    assert perfect.dynamic_all > 0.9
+    assert leaking.static["hat"] < 0.6  # two identities have one hat in 1 of 3 cases
+    assert leaking.static["coat"] > 0.97
+    assert leaking.dynamic["act"] > 0.97
+
+
+def test_a_reading_of_the_truth_is_right_everywhere(stripes):
+    rng = np.random.default_rng(0)
+    static, dynamic = stripes.identities("test", 50), stripes.motions(rng, 50, 1, "scattered")[:, 0]
+    found = shares(true_reading(stripes, static, dynamic), stripes, static, dynamic)
+    assert found.static_mean == found.static_all == found.dynamic_all == found.r2["lean"] == 1
+
+
+def test_all_at_once_is_stricter_than_each_alone(stripes):
+    rng = np.random.default_rng(0)
+    static, dynamic = stripes.identities("test", 100), stripes.motions(rng, 100, 1, "scattered")[:, 0]
+    reading = true_reading(stripes, static, dynamic)
+    reading.static["hat"][:10] += 1
+    reading.static["coat"][10:30] += 1
+    found = shares(reading, stripes, static, dynamic)
+    assert found.static == {"hat": 0.9, "coat": 0.8}
+    assert found.static_mean == pytest.approx(0.85)
+    assert found.static_all == pytest.approx(0.7)
+
+
+def test_a_factor_that_cannot_be_seen_is_not_held_against_a_picture(stripes, monkeypatch):
+    rng = np.random.default_rng(0)
+    static, dynamic = stripes.identities("test", 20), stripes.motions(rng, 20, 1, "scattered")[:, 0]
+    hidden = np.ones((20, 2), dtype=bool)
+    hidden[:5, 1] = False
+    monkeypatch.setattr(stripes, "legible", lambda dynamic: hidden)
+    reading = true_reading(stripes, static, dynamic)
+    reading.static["coat"][:5] += 1
+    assert shares(reading, stripes, static, dynamic).static_all == 1
+
+
+@pytest.mark.parametrize(("off", "share"), [(0.99 * TOLERANCE, 1.0), (1.01 * TOLERANCE, 0.0)])
+def test_a_number_is_right_within_a_quarter_of_half_its_range(stripes, off, share):
+    dynamic = np.stack([np.zeros(9), np.linspace(-0.5, 0.5, 9)], 1)
+    static = stripes.identities("test", 9)
+    reading = true_reading(stripes, static, dynamic)
+    moved = replace(reading, values={"lean": reading.values["lean"] + off})
+    assert shares(moved, stripes, static, dynamic).dynamic["lean"] == share
+
+
+def test_r_squared_is_0_for_the_mean_and_negative_for_worse():
+    values = np.array([0.0, 1.0, 2.0])
+    assert r_squared(np.ones(3), values) == 0
+    assert r_squared(values[::-1].copy(), values) == -3
+
+
+def test_a_judge_is_taught_once_and_read_from_its_file_after_that(stripes, tmp_path):
+    config = replace(SMALL, steps=3)
+    with Progress(disable=True) as progress:
+        first = cached_judge(stripes, config, tmp_path, progress)
+        (file,) = tmp_path.iterdir()
+        written = file.stat().st_mtime_ns
+        again = cached_judge(stripes, config, tmp_path, progress)
+        assert file.stat().st_mtime_ns == written
+        cached_judge(stripes, replace(config, seed=1), tmp_path, progress)
+    assert len(list(tmp_path.iterdir())) == 2
+    frames = stripes.examples("test", 4, np.random.default_rng(0)).frames
+    np.testing.assert_array_equal(first.read(frames).values["lean"], again.read(frames).values["lean"])
