@@ -12,6 +12,7 @@ from typing import Any
 from jobs.errors import UnknownModel
 from jobs.settings import Settings
 
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 log = logging.getLogger(__name__)
 
@@ -84,12 +85,17 @@ def read_entry(config: Path) -> ModelEntry | None:
     try:
         said = json.loads(config.read_text(encoding="utf-8"))
         entry = ModelEntry(said["name"], said["family"], said["digest"], config.parent, said)
-        ours = said["format"] == 1 and NAME.fullmatch(entry.name) and re.fullmatch(r"sha256:[0-9a-f]{64}", entry.digest)
+        ours = (
+            said["format"] == 1
+            and isinstance(entry.family, str)
+            and NAME.fullmatch(entry.name)
+            and DIGEST.fullmatch(entry.digest)
+        )
     except (ValueError, KeyError, TypeError) as error:
         log.warning("%s is not a model's config: %r", config, error)
         return None
     if not ours or entry.name != config.parent.name:
-        log.warning("%s is not used: its format, digest, or name (which must be the folder's) is not right", config)
+        log.warning("%s is passed over: its format, family, digest, or name (the folder's) is not right", config)
         return None
     return entry
 

@@ -4,7 +4,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ConstantBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 from redis.retry import Retry
 
 from jobs.errors import Unavailable
@@ -38,6 +38,7 @@ def connect_async(url: str) -> AsyncRedis:
 
 def unavailable(error: RedisError) -> Unavailable:
     """Return what an asker hears of Redis's trouble, which is not the server's address."""
-    full = "OOM" in str(error)
+    # A script that Redis stops says so in other words than a command that it refuses.
+    full = isinstance(error, OutOfMemoryError) or "maxmemory" in str(error)
     what = "the job store is full" if full else "the job store does not answer"
     return Unavailable(f"{what}; nothing was kept, try again in a few seconds", headers={"Retry-After": "5"})
