@@ -59,6 +59,8 @@ class Door:
         try:
             await self.check(scope)
         except Problem as problem:
+            # What was to be uploaded is still coming: the connection is of no more use.
+            problem.headers.setdefault("Connection", "close")
             await problem_response(problem, scope["path"])(scope, receive, _with_headers(send))
             return
         await self.app(scope, receive, _with_headers(send))

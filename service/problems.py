@@ -15,6 +15,7 @@ from jobs.connection import unavailable
 from jobs.errors import InternalError, Malformed, NotAllowed, Problem, UnknownPath, WrongValue
 
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 log = logging.getLogger(__name__)
 
 
@@ -96,12 +97,13 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods(request: Request) -> list[str]:
-    """Return the methods that the path has, from every route that it fits."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            found |= set(getattr(route, "methods", None) or ())
-    return sorted(found)
+    """Return the methods that the path has, by asking every route about each."""
+
+    def has(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    return [method for method in METHODS if has(method)]
 
 
 async def _redis(request: Request, error: Exception) -> JSONResponse:
