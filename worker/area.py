@@ -24,7 +24,7 @@ class Box:
 
 def centered_square(height: int, width: int, aspect: float = 1.0) -> Box:
     """Return the largest centred part that is shown as a square; `aspect` is the width of a pixel over its height."""
-    side = min(height, width * aspect)
+    side = min(float(height), width * aspect)
     return Box((width - side / aspect) / 2, (height - side) / 2, side / aspect, side)
 
 
@@ -36,12 +36,12 @@ def named_box(crop: str, height: int, width: int, aspect: float = 1.0) -> Box:
 
     """
     if crop == "none":
-        return Box(0, 0, width, height)
+        return Box(0.0, 0.0, float(width), float(height))
     if crop == "center":
         return centered_square(height, width, aspect)
     match = CROP_PATTERN.fullmatch(crop)
     assert match is not None, f"the order was checked when it was made, yet its crop is {crop!r}"
-    x, y, w, h = (int(part) for part in match.groups())
+    x, y, w, h = (float(part) for part in match.groups())
     if w < 1 or h < 1 or x + w > width or y + h > height:
         raise Refusal("wrong-value", f"crop {crop} reaches outside the picture, which is {width}x{height} pixels")
     return Box(x, y, w, h)

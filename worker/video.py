@@ -56,7 +56,8 @@ class Colours:
     def upright(self, frame: VideoFrame, alpha: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
         """Convert with the frame's own matrix and range, lay it on black, and turn it as its display matrix says."""
         transparent = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
-        # Not more threads: the process may start none. A GIF of one frame a file may change size between frames.
+        # One thread, for the process may start no other. Gray counts as full range whatever its tag says, as in every
+        # tool on FFmpeg: encoders of gray video write full range, and tag it as limited.
         shown = self.reformatter.reformat(
             frame,
             format="rgba" if transparent else "rgb24",
@@ -64,8 +65,6 @@ class Colours:
             dst_color_range=ColorRange.JPEG,
             threads=1,
         ).to_ndarray()
-        if frame.format.name.startswith("gray") and frame.color_range == ColorRange.MPEG:
-            shown = stretch_limited_gray(shown)
         if transparent:
             shown, alpha = shown[..., :3], shown[..., 3]
         if alpha is not None:
@@ -77,12 +76,6 @@ class Colours:
 def on_black(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return what is seen of a picture over a black ground."""
     return ((rgb.astype(np.uint16) * alpha[..., None] + 127) // 255).astype(np.uint8)
-
-
-def stretch_limited_gray(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Map 16..235 to 0..255: swscale takes every gray format for full range, even one that says it is not."""
-    levels = np.clip((np.arange(256) - 16) * 255 / 219 + 0.5, 0, 255).astype(np.uint8)
-    return levels[rgb]
 
 
 class AlphaPlane:

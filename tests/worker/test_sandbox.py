@@ -1,0 +1,178 @@
+"""What a decoder process can reach, how it dies, and what its parent then says."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jobs.errors import DecoderCrashed, DecodeTimeout, Problem
+from tests.worker.drawn import film, moving_square
+from worker.media import Decoder, DecoderProcess
+from worker.order import DecodeOptions, Limits
+
+LOCKED = """
+import os, socket, subprocess
+from worker import decoder
+from worker.order import Limits
+decoder.lock_down(Limits(seconds=60.0))
+for what, act in {
+    "open": lambda: open("/etc/passwd"),
+    "socket": lambda: socket.socket(),
+    "pipe": lambda: os.pipe(),
+    "process": lambda: subprocess.Popen(["true"]),
+}.items():
+    try:
+        act()
+        os.write(1, f"{what} allowed\\n".encode())
+    except OSError as error:
+        os.write(1, f"{what} refused\\n".encode())
+try:
+    bytearray(4 * 2**30)
+    os.write(1, b"memory allowed\\n")
+except MemoryError:
+    os.write(1, b"memory refused\\n")
+"""
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(film(moving_square(40)))
+    with path.open("rb") as file:
+        yield file
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems enforce fewer limits")
+def test_a_locked_process_can_open_nothing_start_nothing_and_grow_no_further():
+    said = subprocess.run([sys.executable, "-c", LOCKED], capture_output=True, text=True, check=True, timeout=60).stdout
+    refused = [line.split()[0] for line in said.splitlines() if line.endswith("refused")]
+    assert refused == ["open", "socket", "pipe", "process", "memory"], said
+
+
+def test_the_process_knows_nothing_of_our_environment(monkeypatch):
+    monkeypatch.setenv("TWOFOLD_REDIS_URL", "redis://:secret@host")
+    process = DecoderProcess()
+    try:
+        with open(f"/proc/{process.process.pid}/environ", "rb") as file:
+            assert b"secret" not in file.read()
+    finally:
+        process.close()
+
+
+def test_a_decoder_killed_on_a_clip_is_said_to_have_crashed_and_the_next_clip_works(clip):
+    decoder = Decoder()
+    options = DecodeOptions(chunk=2)
+    chunks = decoder.decode(clip.fileno(), options)
+    next(chunks)
+    for pid in decoders_of(os.getpid()):
+        os.kill(pid, signal.SIGSEGV)
+    with pytest.raises(DecoderCrashed, match="SIGSEGV") as caught:
+        list(chunks)
+    assert caught.value.status == 422
+    assert sum(len(chunk.frames) for chunk in decoder.decode(clip.fileno(), options)) == 40
+    decoder.close()
+
+
+def test_a_decoder_that_hangs_is_killed_and_named(clip):
+    decoder = Decoder()
+    decoder.prepare()
+    for pid in decoders_of(os.getpid()):
+        os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(DecodeTimeout, match="longer than is allowed"):
+        list(decoder.decode(clip.fileno(), DecodeOptions(limits=Limits(seconds=0.5))))
+    assert time.monotonic() - began < 5
+    assert not decoders_of(os.getpid())
+
+
+def test_a_slow_reader_is_not_held_against_the_clip(clip):
+    decoder = Decoder()
+    chunks = decoder.decode(clip.fileno(), DecodeOptions(chunk=10, limits=Limits(seconds=20.0)))
+    count = 0
+    for chunk in chunks:
+        count += len(chunk.frames)
+        time.sleep(0.2)
+    assert count == 40
+
+
+def test_giving_up_in_the_middle_ends_the_process(clip):
+    decoder = Decoder()
+    chunks = decoder.decode(clip.fileno(), DecodeOptions(chunk=2))
+    next(chunks)
+    assert decoders_of(os.getpid())
+    chunks.close()
+    assert not decoders_of(os.getpid())
+
+
+def test_a_waiting_process_ends_with_its_parent():
+    program = (
+        "import sys, time; from worker.media import DecoderProcess; p = DecoderProcess(); time.sleep(1);"
+        "print(p.process.pid, flush=True); import os; os.kill(os.getpid(), 9)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60).stdout
+    pid = int(said)
+    deadline = time.monotonic() + 10
+    while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_a_header_of_giant_frames_is_refused_in_little_memory(tmp_path):
+    """H.264 of one frame whose container was told to be 30,000 × 30,000."""
+    clip = bytearray(film(moving_square(2)))
+    sizes = (128 << 16).to_bytes(4, "big") + (96 << 16).to_bytes(4, "big")
+    entry = (128).to_bytes(2, "big") + (96).to_bytes(2, "big")
+    assert sizes in clip
+    giant = (30_000).to_bytes(2, "big")
+    clip = bytes(clip).replace(sizes, giant + b"\0\0" + giant + b"\0\0")
+    at = clip.index(b"avc1") + 4 + 24
+    assert clip[at : at + 4] == entry
+    clip = clip[:at] + giant + giant + clip[at + 4 :]
+    path = tmp_path / "giant.mp4"
+    path.write_bytes(clip)
+    with path.open("rb") as file:
+        # FFmpeg believes the stream inside rather than the box around it, which is the safe way round.
+        chunks = list(Decoder().decode(file.fileno(), DecodeOptions()))
+    assert chunks[0].frames.shape == (2, 64, 64, 3)
+
+
+SMALL = {
+    "h264": film(moving_square(4, 48, 64)),
+    "vp9": film(moving_square(4, 48, 64), "libvpx-vp9", "webm"),
+    "mpeg4": film(moving_square(4, 48, 64), "mpeg4", "avi"),
+    "ffv1": film(moving_square(3, 32, 32), "ffv1", "matroska", "bgr0"),
+}
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.sampled_from(sorted(SMALL)), st.data())
+def test_a_damaged_file_gives_frames_or_a_problem_and_nothing_else(decoder, tmp_path, kind, data):
+    content = bytearray(SMALL[kind])
+    for _ in range(data.draw(st.integers(1, 12))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(1, len(content))) :]
+    path = tmp_path / "damaged"
+    path.write_bytes(content)
+    with path.open("rb") as file:
+        try:
+            chunks = list(decoder.decode(file.fileno(), DecodeOptions(size=16, limits=Limits(frames=100, seconds=10.0))))
+        except Problem as problem:
+            assert 400 <= problem.status < 500
+        else:
+            assert all(chunk.frames.shape[1:] == (16, 16, 3) for chunk in chunks)
+            assert all(np.isfinite(chunk.timestamps).all() for chunk in chunks)
+    decoder.prepare()
+
+
+def decoders_of(parent):
+    """The decoder processes that a process has started and not buried."""
+    children = open(f"/proc/{parent}/task/{parent}/children").read().split()
+    return [int(pid) for pid in children if b"worker.decoder" in open(f"/proc/{pid}/cmdline", "rb").read()]
