@@ -80,7 +80,7 @@ def train(
 
     """
     device = next(model.parameters()).device
-    optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=device.type == "cuda")
+    optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=True)
     folder.begin(recipe, resume)
     step = folder.restore(model, optimizer) if resume else 0
     model.train()
