@@ -183,12 +183,13 @@ def train(
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model's name, or its folder.")],
     data: Annotated[Path | None, typer.Option(help="Where the model's data set lies, or is drawn.")] = None,
+    quick: Annotated[bool, typer.Option(help="Seconds, not minutes: a first look, whose numbers say little.")] = False,
     device: Device = None,
 ) -> None:
     """Measure a model on held-out data, and write it into its card."""
     from twofold.learning import evaluate_model
 
-    evaluate_model(model, data, device=device)
+    evaluate_model(model, data, device=device, quick=quick)
 
 
 @app.command(rich_help_panel=SERVE)

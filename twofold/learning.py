@@ -5,14 +5,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
+from jobs.catalogue import Catalogue
 from jobs.errors import TwofoldError
 from jobs.settings import Settings
 from models.checkpoint import CheckpointError
 from training.data.errors import DataError
 from training.errors import TrainingError
+from training.evaluate import Budget, evaluate
 from training.recipes import Recipe
+from training.report import flat_metrics
 from training.train import Places, clips_recipe, find_recipe, run_recipe
 
 
@@ -68,6 +73,35 @@ def _run(recipe: Recipe, data: Path | None, resume: bool, device: str | None) ->
 
         folder = run_recipe(recipe, places, resume=resume, on_step=on_step, on_stage=on_stage)
     print(f"{recipe.name} is in {folder}; `twofold up` serves it, `twofold models` lists it")
+
+
+def evaluate_model(model: str, data: Path | None, *, device: str | None = None, quick: bool = False) -> None:
+    """Measure a model on held-out data, and write the numbers into its folder and, in a checkout, into docs/."""
+    settings = Settings()
+    folder = Path(model)
+    if not (folder / "config.json").is_file():
+        folder = Catalogue(settings).find(model).folder
+    with _readable_failures():
+        results = evaluate(
+            folder,
+            data=data,
+            cache=settings.data_dir / "data",
+            docs=None if quick else documentation_of(folder),
+            device=device or settings.device,
+            budget=Budget.quick() if quick else None,
+            command=f"twofold evaluate {model}",
+        )
+    metrics = Table("measure", "", box=None)
+    for name, value in flat_metrics(results).items():
+        metrics.add_row(name, f"{value:.3f}")
+    Console().print(metrics)
+
+
+def documentation_of(folder: Path) -> Path | None:
+    """Return docs/ where the model is one that is shipped from a checkout; its numbers are told there too."""
+    root = Path(__file__).resolve().parent.parent
+    shipped = folder.resolve().parent == root / "models" / "zoo"
+    return root / "docs" if shipped and (root / "docs").is_dir() else None
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def refuse_open_address(settings: Settings) -> None:
         ConfigurationError: the address can be reached from elsewhere.
 
     """
-    if settings.insecure or is_loopback(settings.host):
+    if settings.insecure or settings.published_on_loopback or is_loopback(settings.host):
         return
     raise ConfigurationError(
         f"{settings.host} can be reached from other machines, and anyone there could use this server: there are no "

@@ -20,16 +20,6 @@ from twofold.results import Job
 
 
 @pytest.fixture
-def models_dir(tmp_path: Path) -> Path:
-    from models.checkpoint import save_model
-    from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
-
-    model = UnorderedVAE(UnorderedVAEConfig.tiny())
-    save_model(tmp_path / "models" / "mine", "mine", model, data={"licence": "mine"}, statistics={}, card="# mine")
-    return tmp_path / "models"
-
-
-@pytest.fixture
 def client(redis_url: str, tmp_path: Path, models_dir: Path) -> Iterator[Client]:
     settings = Settings(
         redis_url=redis_url, data_dir=tmp_path / "data", models_dir=models_dir, default_model="mine", port=0

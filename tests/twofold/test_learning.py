@@ -1,0 +1,50 @@
+"""`twofold train` and `twofold evaluate` as a shell sees them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from twofold.samples import write_face_clips
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def twofold(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {"COLUMNS": "80", "TWOFOLD_DATA_DIR": str(folder / "data"), "TWOFOLD_DEVICE": "cpu"}
+    command = [sys.executable, "-m", "twofold", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_own_clips_become_a_model_that_is_served_and_measured(tmp_path):
+    clips = tmp_path / "clips"
+    write_face_clips(clips, count=6)
+    done = twofold(tmp_path, "train", "--clips", clips, "--name", "mine", "--steps", "2")
+    assert done.returncode == 0, done.stderr
+    assert "mine is in" in " ".join(done.stdout.split())
+
+    listed = twofold(tmp_path, "models", "--local", "--json")
+    assert "mine" in {model["name"] for model in json.loads(listed.stdout)}
+
+    used = twofold(tmp_path, "encode", clips / "face_1.mp4", "--local", "--model", "mine", "--json")
+    assert json.loads(used.stdout)["frames"] == 48, used.stderr
+
+    measured = twofold(tmp_path, "evaluate", "mine", "--data", clips, "--quick")
+    assert measured.returncode == 0, measured.stderr
+    card = (tmp_path / "data" / "models" / "mine" / "README.md").read_text()
+    assert "dB" in card
+
+    other = twofold(tmp_path, "train", "--clips", clips, "--name", "mine", "--steps", "3", "--resume")
+    assert other.returncode == 1
+    assert "steps" in other.stderr
+    assert "Traceback" not in other.stderr
+
+
+def test_a_folder_without_videos_is_told(tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = twofold(tmp_path, "train", "--clips", tmp_path / "empty", "--name", "mine")
+    assert done.returncode == 1
+    assert "empty" in done.stderr
+    assert "Traceback" not in done.stderr
