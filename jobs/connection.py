@@ -21,7 +21,7 @@ def connect(url: str, answer_timeout: float | None = ANSWER_TIMEOUT) -> Redis:
         socket_connect_timeout=CONNECT_TIMEOUT,
         socket_timeout=answer_timeout,
         health_check_interval=30,
-        retry=Retry(ConstantBackoff(0.1), 2),
+        retry=Retry(ConstantBackoff(0.1), 1),
     )
 
 

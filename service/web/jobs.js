@@ -64,10 +64,9 @@ function links(job) {
 // What every encode says about itself: whether to trust it.
 export function fitNote(fit) {
   if (!fit) return null;
-  const measured = [fit.psnr_db != null && `${fit.psnr_db.toFixed(1)} dB`, fit.percentile != null && `percentile ${Math.round(fit.percentile)}`]
-    .filter(Boolean).join(", ");
-  const said = fit.typical ? "This clip is like the model's training data." :
-    `This clip is foreign to the model: do not trust its codes. ${fit.reason || ""}`;
-  return element("div", { class: fit.typical ? "note" : "note foreign" },
-    element("p", {}, `${said} ${measured ? `(${measured})` : ""}`));
+  const measured = [fit.psnr_db != null && `reconstruction ${fit.psnr_db.toFixed(1)} dB`,
+    fit.percentile != null && `percentile ${Math.round(fit.percentile)} of its own kind`].filter(Boolean).join(", ");
+  const said = fit.typical ? `This clip is like the model's training data${measured && `: ${measured}`}.` :
+    `This clip is foreign to the model, so do not trust its codes: ${fit.reason || measured}.`;
+  return element("div", { class: fit.typical ? "note" : "note foreign" }, element("p", {}, said));
 }

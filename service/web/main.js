@@ -18,11 +18,11 @@ async function loadModels() {
 
 function chooseModel() {
   const model = models.find((one) => one.name === $("#model").value);
-  const licence = model?.licence ? `, ${model.licence}` : "";
   $("#model-facts").textContent = model
     ? `${model.family.replaceAll("_", " ")} · ${model.image_size}×${model.image_size} · static ${model.static_dim}, dynamic ${model.dynamic_dim}` +
-      ` · learnt from ${model.data.name || "unnamed data"}${licence}`
+      ` · learnt from ${model.data.name || "unnamed data"}`
     : "no model is installed";
+  $("#model-facts").title = model?.licence ? `Licence of the data: ${model.licence}` : "";
   offerEncodes();
 }
 
@@ -129,6 +129,7 @@ $("#swap form").addEventListener("submit", (event) => {
       names[side].push(file.name);
     }
   }
+  $("#swap .outcome > .problem")?.remove();
   const empty = ["static", "dynamic"].find((side) => names[side].length === 0);
   if (empty) {
     const missing = empty === "static" ? "an appearance" : "a motion";

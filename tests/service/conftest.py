@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,33 +135,42 @@ def write_model(folder: Path, name: str, digest: str = DIGEST) -> None:
     (folder / name / "config.json").write_text(json.dumps(config))
 
 
+@contextmanager
+def serving(folder: Path, **changes) -> Iterator[Served]:
+    write_model(folder / "own-models", "tiny")
+    write_model(folder / "own-models", "other", OTHER_DIGEST)
+    said = {"data_dir": folder / "data", "models_dir": folder / "own-models", "default_model": "tiny"}
+    settings = Settings(**{**said, "min_free_bytes": 0, **changes})
+    with (
+        running(settings) as url,
+        connect(settings.redis_url) as redis,
+        httpx.Client(base_url=url, timeout=20) as http,
+    ):
+        yield Served(url, settings, JobStore(redis, settings), ArtifactStore(settings.artifact_dir), http)
+
+
 @pytest.fixture
 def make_served(redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Start a server, with other settings where a test needs them."""
-    models = tmp_path / "own-models"
-    write_model(models, "tiny")
-    write_model(models, "other", OTHER_DIGEST)
-    stops = []
+    """Start a server with settings of a test's own."""
+    with ExitStack() as stack:
+        yield lambda **changes: stack.enter_context(serving(tmp_path, **{"redis_url": redis_url, **changes}))
 
-    def make(**changes) -> Served:
-        said = {"redis_url": redis_url, "data_dir": tmp_path / "data", "models_dir": models, "default_model": "tiny"}
-        settings = Settings(**{**said, "min_free_bytes": 0, **changes})
-        context = running(settings)
-        url = context.__enter__()
-        redis = connect(settings.redis_url)
-        http = httpx.Client(base_url=url, timeout=20)
-        stops.append(lambda: (http.close(), redis.close(), context.__exit__(None, None, None)))
-        artifacts = ArtifactStore(settings.artifact_dir)
-        return Served(url, settings, JobStore(redis, settings), artifacts, http)
 
-    yield make
-    for stop in stops:
-        stop()
+@pytest.fixture(scope="module")
+def _served(_redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server for a module's tests; it looks after its jobs more often than others do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.app.REAP_EVERY", 0.2)
+        with serving(tmp_path_factory.mktemp("served"), redis_url=_redis_server) as served:
+            yield served
 
 
 @pytest.fixture
-def served(make_served: Callable[..., Served]) -> Served:
-    return make_served()
+def served(_served: Served, redis_url: str) -> Served:
+    """The module's server, with an empty Redis and an empty store."""
+    for path in [*_served.artifacts.all(), *_served.artifacts.unfinished()]:
+        path.unlink()
+    return _served
 
 
 @pytest.fixture
