@@ -1,0 +1,115 @@
+"""What breaks around the service while somebody waits, and what somebody who leaves takes with them."""
+
+import socket
+import threading
+import time
+from pathlib import Path
+
+from jobs.embedded import EmbeddedServer
+from service.waiting import Waiting
+
+MP4 = b"\x00\x00\x00\x18ftypisom" + bytes(3000)
+
+
+def until(condition, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_who_waits_while_redis_restarts_still_gets_the_result(make_served, tmp_path):
+    redis = EmbeddedServer(tmp_path / "redis")
+    redis.start()
+    served = make_served(redis_url=redis.url)
+    answers = []
+    headers = {"Prefer": "wait=20", "Accept": "image/png"}
+    waiter = threading.Thread(target=lambda: answers.append(served.encode(headers=headers)))
+    waiter.start()
+    try:
+        assert until(lambda: served.store.queued("batch"))
+        time.sleep(0.2)
+        redis.stop()
+        assert served.http.get("/livez").status_code == 200
+        assert served.http.get("/readyz").status_code == 503
+        time.sleep(0.5)
+        redis.start()
+        (job_id,) = served.store.queued("batch")
+        served.work(job_id)
+        waiter.join(15)
+        assert [answer.status_code for answer in answers] == [200]
+        assert answers[0].content.startswith(b"\x89PNG")
+    finally:
+        redis.stop()
+        waiter.join(25)
+
+
+def test_a_stream_whose_client_vanishes_is_given_up(make_served, monkeypatch):
+    made = []
+    start = Waiting.__init__
+
+    def remember(self, *arguments):
+        start(self, *arguments)
+        made.append(self)
+
+    monkeypatch.setattr(Waiting, "__init__", remember)
+    served = make_served()
+    job_id = served.job(served.encode())
+    with socket.create_connection(("127.0.0.1", int(served.url.rsplit(":", 1)[1]))) as connection:
+        connection.sendall(f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        told = b""
+        while b"queued" not in told:
+            told += connection.recv(65536)
+        assert until(lambda: len(made[0].bells) == 1)
+    assert until(lambda: not made[0].bells), "its place among the followed streams is kept"
+    assert len(made[0].cursors) == 1
+
+
+def test_a_waiter_who_leaves_does_not_cancel_the_job(served):
+    body = b'--XX\r\nContent-Disposition: form-data; name="video"; filename="a.mp4"\r\n\r\n' + MP4 + b"\r\n--XX--\r\n"
+    head = (
+        "POST /encode HTTP/1.1\nHost: localhost\nPrefer: wait=30\n"
+        f"Content-Type: multipart/form-data; boundary=XX\nContent-Length: {len(body)}"
+    )
+    served.raw(head, body, close_after=0.3)
+    assert until(lambda: served.store.queued("batch"))
+    (job_id,) = served.store.queued("batch")
+    assert served.work(job_id).status == "succeeded"
+
+
+def test_two_requests_under_one_key_at_once_are_one_job_and_a_409(served):
+    body = b'--XX\r\nContent-Disposition: form-data; name="video"; filename="a.mp4"\r\n\r\n' + MP4
+    head = (
+        "POST /encode HTTP/1.1\nHost: localhost\nIdempotency-Key: k\n"
+        f"Content-Type: multipart/form-data; boundary=XX\nContent-Length: {len(body) + 1000}"
+    )
+    slow = threading.Thread(target=served.raw, args=(head, body), kwargs={"close_after": 1.0})
+    slow.start()
+    assert until(lambda: served.store.redis.keys("twofold:idempotency:*"))
+    answer = served.encode(headers={"Idempotency-Key": "k"})
+    assert answer.status_code == 409
+    assert answer.json()["type"] == "/problems/idempotency-key-in-use"
+    slow.join()
+    assert until(lambda: served.encode(headers={"Idempotency-Key": "k"}).status_code == 202)
+
+
+def test_a_large_upload_takes_no_memory_to_speak_of(served):
+    def resident():
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) // 1024
+
+    def body():
+        yield b'--XX\r\nContent-Disposition: form-data; name="video"; filename="a.mp4"\r\n\r\n' + MP4
+        for _ in range(1600):
+            yield piece
+        yield b"\r\n--XX--\r\n"
+
+    piece, headers = bytes(65536), {"Content-Type": "multipart/form-data; boundary=XX"}
+    served.encode()
+    before = resident()  # client and server are one process here
+    answer = served.http.post("/encode", content=body(), headers=headers)
+    assert answer.status_code == 202
+    record = served.store.get(answer.json()["id"])
+    assert served.artifacts.size(record.inputs[0]) > 100 * 2**20
+    assert resident() - before < 40
