@@ -87,15 +87,18 @@ def test_a_trained_model_draws_a_face_it_never_saw(http, face_clip):
     assert psnr(arrays["reconstruction"], arrays["frames"]) > 26
 
 
-def test_a_clip_like_the_training_data_is_told_from_a_foreign_one(http, face_clip, tmp_path):
-    answer = post_clip(http, face_clip).json()
-    assert answer["fit"]["typical"] is True
-    assert answer["fit"]["reason"] is None
+def test_a_clip_like_the_training_data_is_told_from_a_foreign_one(http, tmp_path):
+    fits = [
+        post_clip(http, write_h264(tmp_path / f"{n}.mp4", drawn_faces(n, motion=n))).json()["fit"] for n in range(5)
+    ]
+    # One in fifty held-out clips is called foreign by the way that typical is defined.
+    assert sum(fit["typical"] for fit in fits) >= 4, fits
+    assert all(fit["typical"] == (fit["reason"] is None) for fit in fits)
     noise = np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3), dtype=np.uint8)
-    foreign = post_clip(http, write_h264(tmp_path / "noise.mp4", noise)).json()
-    assert foreign["fit"]["typical"] is False
-    assert foreign["fit"]["reason"]
-    assert foreign["fit"]["percentile"] < answer["fit"]["percentile"]
+    foreign = post_clip(http, write_h264(tmp_path / "noise.mp4", noise)).json()["fit"]
+    assert foreign["typical"] is False
+    assert "dB" in foreign["reason"]
+    assert foreign["percentile"] < min(fit["percentile"] for fit in fits)
 
 
 def test_without_waiting_there_is_a_job_to_follow(http, face_clip):
