@@ -30,14 +30,13 @@ MPEG_VIDEO = Container("MPEG video", "video", "mpegvideo", frozenset({"m1v", "m2
 OGG = Container("Ogg", "video", "ogg", frozenset({"ogg", "ogv"}))
 FLASH = Container("Flash video", "video", "flv", frozenset({"flv"}))
 IVF = Container("IVF", "video", "ivf", frozenset({"ivf"}))
-YUV4MPEG = Container("YUV4MPEG2", "video", "yuv4mpegpipe", frozenset({"y4m"}))
 GIF = Container("GIF", "picture", "GIF", frozenset({"gif"}))
 PNG = Container("PNG", "picture", "PNG", frozenset({"png", "apng"}))
 JPEG = Container("JPEG", "picture", "JPEG", frozenset({"jpg", "jpeg"}))
 WEBP = Container("WebP", "picture", "WEBP", frozenset({"webp"}))
 
 CONTAINERS = (
-    MP4, MATROSKA, AVI, MPEG_PROGRAM, MPEG_TRANSPORT, MPEG_VIDEO, OGG, FLASH, IVF, YUV4MPEG, GIF, PNG, JPEG, WEBP
+    MP4, MATROSKA, AVI, MPEG_PROGRAM, MPEG_TRANSPORT, MPEG_VIDEO, OGG, FLASH, IVF, GIF, PNG, JPEG, WEBP
 )  # fmt: skip
 ACCEPTED = "MP4, QuickTime, WebM, Matroska, AVI, MPEG, Ogg, FLV, GIF, PNG, APNG, WebP or JPEG"
 
@@ -48,7 +47,6 @@ _PREFIXES = (
     (b"OggS", OGG),
     (b"FLV\x01", FLASH),
     (b"DKIF", IVF),
-    (b"YUV4MPEG2 ", YUV4MPEG),
     (b"GIF87a", GIF),
     (b"GIF89a", GIF),
     (b"\x89PNG\r\n\x1a\n", PNG),

@@ -3,7 +3,9 @@
 import argparse
 import logging
 import os
+import secrets
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 
@@ -44,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"worker: {error}", file=sys.stderr, flush=True)
         return EXIT_CONFIGURATION
     assert settings.redis_url is not None, "lay_out refuses to go on without an address"
-    worker = WarmWorker(chosen.queue, connect(settings.redis_url, answer_timeout=None), bench, Pulse(chosen.pulse))
+    redis = connect(settings.redis_url, answer_timeout=None)
+    worker = WarmWorker(chosen.queue, redis, bench, Pulse(chosen.pulse), name=own_name(chosen.queue))
     log.info("warm", queue=chosen.queue, models=sorted(bench.shelf.loaded), device=bench.shelf.device)
     worker.work(burst=chosen.burst, logging_level="WARNING")
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what RQ set up means nothing after its loop
@@ -74,6 +77,11 @@ def lay_out(settings: Settings, decoding: bool = True) -> Bench:
         decoder.prepare()
     tools = Tools(decoder, artifacts.open, shelf.device, settings)
     return Bench(store, JobQueue(redis, settings), artifacts, shelf, tools)
+
+
+def own_name(queue: str) -> str:
+    """Return a name that says where the worker is, and that no worker ever had, not even one of this process id."""
+    return f"{socket.gethostname()}.{queue}.{os.getpid()}.{secrets.token_hex(4)}"
 
 
 def threads_for(queue: str, settings: Settings) -> int:

@@ -159,6 +159,7 @@ def recognise(file: FileIO) -> Container:
         Refusal: it is nothing we take, or shorter than it says of itself.
 
     """
+    file.seek(0)  # the parent's file, and so its place too, are shared with us
     head = file.read(HEAD_BYTES)
     container = sniff(head)
     if container is None:

@@ -18,7 +18,7 @@ from worker.order import Limits, Refusal
 # FFmpeg's software decoders of what people film, draw and keep; it opens no other, not even to probe.
 DECODERS = (
     "h264,hevc,vp8,vp9,libdav1d,mpeg4,mpeg1video,mpeg2video,msmpeg4v2,msmpeg4,h263,flv,theora,mjpeg,prores,dnxhd,"
-    "ffv1,huffyuv,ffvhuff,utvideo,png,apng,gif,webp,bmp,rawvideo,qtrle,cinepak"
+    "ffv1,huffyuv,ffvhuff,utvideo,png,qtrle,cinepak"
 )
 ALPHA_SIDE_DATA = "matroska_block_additional"
 ALPHA_HEADER = 8  # bytes of BlockAddID before the alpha plane's own stream
@@ -129,6 +129,8 @@ def read_video(file: FileIO, demuxer: str, limits: Limits, start: float) -> Iter
     except av.FFmpegError as error:
         if isinstance(error, MemoryError):
             raise Refusal("frame-too-large", "decoding this file takes more memory than one clip may use") from error
+        if not seen:
+            check_container_size(file, demuxer, limits)
         where = f"after {seen} good frames" if seen else "before its first frame"
         raise Refusal("undecodable", f"the file is broken or cut off {where}: {error.strerror}") from error
     if not seen:
@@ -183,6 +185,19 @@ def check_size(width: int, height: int, limits: Limits) -> None:
             f"the picture is {width}x{height} = {width * height} pixels; at most {limits.frame_pixels} are taken: "
             "scale it down first",
         )
+
+
+def check_container_size(file: FileIO, demuxer: str, limits: Limits) -> None:
+    """Refuse what the container itself says is too large: FFmpeg forgets the size of what its own limit refuses."""
+    file.seek(0)
+    nothing = {"codec_whitelist": "none", "format_whitelist": demuxer_list(demuxer), "protocol_whitelist": "none"}
+    try:
+        with av.open(file, format=demuxer, container_options=nothing) as container:
+            sizes = [(stream.width, stream.height) for stream in container.streams.video]
+    except av.FFmpegError:
+        return
+    for width, height in sizes:
+        check_size(width, height, limits)
 
 
 def demuxer_list(demuxer: str) -> str:
