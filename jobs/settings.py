@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import quote, urlsplit
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
@@ -15,6 +16,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TWOFOLD_", frozen=True, extra="forbid")
 
+    redis_password_file: Folder | None = Field(
+        None, description="a file with the password of redis_url, so that it need not stand in the environment"
+    )
     redis_url: str | None = Field(
         None, description="redis://, rediss:// or unix:// address; none starts the embedded server"
     )
@@ -28,6 +32,11 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     insecure: bool = Field(False, description="listen beyond loopback although there are no keys")
+    published_on_loopback: bool = Field(
+        False,
+        description="in a container: listen beyond loopback, for only the host's loopback leads here, and refuse "
+        "callers as on loopback",
+    )
     wait_max: PositiveFloat = Field(60, description="seconds a request may wait for its job, whatever it asks for")
 
     upload_max_bytes: PositiveInt = 512 * 2**20
@@ -53,6 +62,24 @@ class Settings(BaseSettings):
     result_ttl: PositiveInt = Field(
         24 * 3600, description="seconds that a finished job, its events and its results live"
     )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _with_its_password(cls, url: str | None, info: ValidationInfo) -> str | None:
+        file = info.data.get("redis_password_file")
+        if url is None or file is None:
+            return url
+        try:
+            password = file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ValueError(f"its password cannot be read from {file}: {error.strerror}") from error
+        if not password:
+            raise ValueError(f"its password should stand in {file}, which is empty")
+        parts = urlsplit(url)
+        if parts.password is not None:
+            return url  # as a child process gets it
+        user, _, host = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
     @property
     def artifact_dir(self) -> Path:

@@ -1,7 +1,6 @@
 """`python -m worker --queue batch`: one warm worker. `worker.supervisor` starts these and looks after them."""
 
 import argparse
-import logging
 import os
 import secrets
 import signal
@@ -21,6 +20,7 @@ from jobs.requests import BATCH, QUEUES
 from jobs.settings import Settings
 from models.checkpoint import CheckpointError
 from worker.kinds import Tools
+from worker.logs import configure_logs
 from worker.media import Decoder
 from worker.shelf import Shelf
 from worker.supervisor import EXIT_CONFIGURATION
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pulse", type=int, help="file descriptor of the supervisor's pipe")
     parser.add_argument("--burst", action="store_true", help="end when the queue is empty")
     chosen = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING)
+    configure_logs()
     settings = Settings()
     torch.set_num_threads(threads_for(chosen.queue, settings))
     try:
@@ -89,7 +89,6 @@ def threads_for(queue: str, settings: Settings) -> int:
     if settings.worker_threads is not None:
         return settings.worker_threads
     return max(1, len(os.sched_getaffinity(0)) - 1) if queue == BATCH else 1
-
 
 
 if __name__ == "__main__":

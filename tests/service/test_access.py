@@ -86,6 +86,12 @@ def test_without_keys_only_this_machine_by_its_own_name_is_served(served):
     assert served.http.post("/encode", headers={"Origin": served.url}, **upload).status_code == 202
 
 
+def test_behind_a_port_published_on_loopback_callers_are_refused_as_on_loopback(make_served):
+    served = make_served(published_on_loopback=True)
+    assert served.http.get("/livez", headers={"Host": "evil.example"}).status_code == 403
+    assert served.http.get("/livez", headers={"Host": "localhost:9000"}).status_code == 200
+
+
 def test_insecure_leaves_names_and_origins_to_who_stands_in_front(make_served):
     served = make_served(insecure=True)
     assert served.http.get("/livez", headers={"Host": "twofold.example"}).status_code == 200

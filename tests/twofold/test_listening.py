@@ -19,6 +19,7 @@ def test_other_addresses_are_refused_unless_somebody_insists(host):
     with pytest.raises(ConfigurationError, match="--insecure"):
         refuse_open_address(Settings(host=host))
     refuse_open_address(Settings(host=host, insecure=True))
+    refuse_open_address(Settings(host=host, published_on_loopback=True))
 
 
 def test_a_taken_port_is_told_with_the_remedy():
