@@ -27,9 +27,7 @@ LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IG
 UPLOADS = frozenset({"/encode", "/swap", "/clips"})
 QUEUED = frozenset({"/encode", "/swap"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-POLICY = (
-    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'"
-)
+POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 
 class Refused(Problem):
@@ -112,6 +110,7 @@ def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
+            headers.setdefault("Cache-Control", "no-cache")
             headers.setdefault("X-Content-Type-Options", "nosniff")
             headers.setdefault("Content-Security-Policy", POLICY)
             headers.setdefault("Referrer-Policy", "no-referrer")

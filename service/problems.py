@@ -113,8 +113,10 @@ async def _redis(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem_response(InternalError("internal error: the server's log says more"), request.url.path)
+    # Starlette raises it once more, so that the server logs it whole, and then hangs up: the client had better know.
+    log.error("%s %s failed: %r", request.method, request.url.path, error)
+    problem = InternalError("internal error: the server's log says more", headers={"Connection": "close"})
+    return problem_response(problem, request.url.path)
 
 
 def describe_schema(app: FastAPI) -> None:

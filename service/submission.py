@@ -40,10 +40,18 @@ def submit(
         if claim is not None:
             claim.keep(request.fingerprint(owner), record.id)
     except (RedisError, Problem):
-        for sha256 in fresh:
+        for sha256 in _unused(parts, job_id, fresh):
             parts.artifacts.delete(sha256)
         raise
     return record
+
+
+def _unused(parts: Parts, job_id: str, fresh: list[str]) -> list[str]:
+    """Return the files of a request that came to nothing, without those that another one has sent meanwhile, too."""
+    try:
+        return parts.store.release(f"job:{job_id}", fresh)
+    except RedisError:
+        return fresh  # whoever else sent them fares no better
 
 
 def _create(parts: Parts, job_id: str, request: JobRequest, owner: str) -> JobRecord:

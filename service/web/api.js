@@ -44,24 +44,39 @@ export function upload(path, form, onSent) {
   });
 }
 
+// A browser opens six connections to a host, and an open stream holds one for as long as its job runs.
+const MOST_STREAMS = 3;
+const POLL = 1500; // milliseconds, for the jobs beyond
+let streams = 0;
+
 // Follow a job to its end. The stream resumes by itself after a break; the job is read anew whenever its state changes.
 export function watch(job, onChange) {
+  const streaming = streams < MOST_STREAMS;
+  streams += streaming;
   return new Promise((resolve, reject) => {
-    const events = new EventSource(`/jobs/${job.id}/events`);
+    const events = streaming ? new EventSource(`/jobs/${job.id}/events`) : null;
+    const timer = streaming ? 0 : setInterval(() => look(), POLL);
+    let ended = false;
+    const end = (settle, value) => {
+      if (ended) return;
+      ended = true;
+      events?.close();
+      clearInterval(timer);
+      streams -= streaming;
+      settle(value);
+    };
     const look = async () => {
       try {
         job = await json(`/jobs/${job.id}`);
       } catch (problem) {
-        events.close();
-        reject(problem);
+        if (problem.status) end(reject, problem); // without a status the server is away for a moment: ask again
         return;
       }
+      if (ended) return;
       onChange(job);
-      if (["succeeded", "failed", "canceled"].includes(job.status)) {
-        events.close();
-        resolve(job);
-      }
+      if (["succeeded", "failed", "canceled"].includes(job.status)) end(resolve, job);
     };
+    if (!streaming) return;
     events.addEventListener("status", look);
     events.addEventListener("progress", (event) => onChange({ ...job, status: "running", ...JSON.parse(event.data) }));
     events.onerror = () => events.readyState === EventSource.CLOSED && look();

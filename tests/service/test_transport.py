@@ -7,6 +7,8 @@ import time
 import httpx
 import pytest
 
+from jobs.requests import parse_request
+
 MP4 = b"\x00\x00\x00\x18ftypisom" + bytes(3000)
 HEAD = "POST /encode HTTP/1.1\nHost: localhost\nContent-Type: multipart/form-data; boundary=XX"
 
@@ -165,6 +167,32 @@ def test_a_large_upload_is_stored_as_sent(served):
     sha256 = hashlib.sha256(content).hexdigest()
     assert served.store.get(job_id).inputs == (sha256,)
     assert served.artifacts.path(sha256).read_bytes() == content
+
+
+def test_a_queue_that_fills_up_during_an_upload_is_503_and_the_upload_goes(make_served):
+    served = make_served(queue_limit=1)
+    reading, filled = threading.Event(), threading.Event()
+
+    def body():
+        yield FORM[:1000]
+        reading.set()
+        filled.wait(10)
+        yield FORM[1000:]
+
+    def fill():
+        reading.wait(10)
+        time.sleep(0.2)
+        request = {"kind": "encode", "model": "m", "digest": "sha256:" + "0" * 64, "clip": "0" * 64}
+        served.store.create_once(served.store.new_id(), parse_request(request), "local")
+        filled.set()
+
+    filler = threading.Thread(target=fill)
+    filler.start()
+    answer = served.http.post("/encode", content=body(), headers={"Content-Type": "multipart/form-data; boundary=XX"})
+    filler.join()
+    assert answer.status_code == 503
+    assert not served.unfinished()
+    assert not list(served.artifacts.all())
 
 
 def test_a_full_disk_is_507_and_leaves_nothing(make_served):
