@@ -39,6 +39,7 @@ class UnorderedVAEConfig:
     static_dim: int
     dynamic_hidden: int
     dynamic_dim: int
+    pinned_prior: bool = False  # p(z | f) has deviations of at most 1 (see `DynamicPrior`)
     style_dim: int = 0  # of the codes' mixture that modulates every size of the decoder; 0 for none
     channels: int = 3
     image_size: int = 64
@@ -186,16 +187,22 @@ class DynamicPosterior(nn.Module):
 
 
 class DynamicPrior(nn.Module):
-    """p(z | f): which dynamic codes this static code can have."""
+    """p(z | f): which dynamic codes this static code can have.
+
+    Nothing in the bound fixes the scale of z: prior and posterior can grow together, and then a few
+    dimensions take all motion at ever finer steps while the others stay empty. A pinned prior has
+    deviations below 1, so that another dimension is cheaper than a longer one. The paper does not say.
+    """
 
     def __init__(self, config: UnorderedVAEConfig) -> None:
         super().__init__()
         self.layers = mlp(config.static_dim, config.dynamic_hidden, 2 * config.dynamic_dim)
+        self.pinned = config.pinned_prior
 
     def forward(self, static: Float[Tensor, "n s"]) -> Gaussian:
         """The prior of one frame's dynamic code."""
         mean, log_var = self.layers(static).float().chunk(2, dim=-1)
-        return Gaussian(mean, log_var)
+        return Gaussian(mean, -functional.softplus(-log_var) if self.pinned else log_var)
 
 
 class UnorderedVAE(Disentangler):

@@ -51,8 +51,9 @@ def faces_vae() -> Recipe:
         sprites_vae(),
         name="faces-vae",
         data="faces",
-        network=UnorderedVAEConfig.compact(dynamic_dim=4),
-        steps=22_000,
+        network=replace(UnorderedVAEConfig.compact(dynamic_dim=4), pinned_prior=True),
+        steps=20_000,
+        dynamic_weight=Anneal(start=41.0, share=0.1),
     )
 
 

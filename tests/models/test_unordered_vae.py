@@ -1,5 +1,7 @@
 """The unordered VAE has the paper's layers, hears what it should hear, and its bound is a bound."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from einops import rearrange
@@ -212,3 +214,14 @@ def test_a_picture_of_another_size_is_refused_by_the_config() -> None:
             dynamic_dim=2,
             image_size=32,
         )
+
+
+def test_a_pinned_prior_never_grows_and_a_free_one_may() -> None:
+    static = 30 * torch.randn(64, TINY.static_dim)
+    torch.manual_seed(1)
+    free = UnorderedVAE(TINY).dynamic_prior(static)
+    torch.manual_seed(1)
+    pinned = UnorderedVAE(replace(TINY, pinned_prior=True)).dynamic_prior(static)
+    assert (free.log_var > 0).any()
+    assert (pinned.log_var < 0).all()
+    torch.testing.assert_close(pinned.mean, free.mean)
