@@ -27,6 +27,7 @@ from jobs.queue import JobQueue, reap
 from jobs.records import JobStore
 from jobs.requests import QUEUES
 from jobs.settings import Settings
+from worker.logs import configure_logs
 
 log = structlog.get_logger("supervisor")
 
@@ -233,6 +234,7 @@ def supervise(settings: Settings, queues: Sequence[str] = QUEUES) -> int:
         ConfigurationError: no Redis address is set.
 
     """
+    configure_logs()
     return Supervisor(settings, queues).run()
 
 

@@ -25,7 +25,8 @@ CURVE, BAND = (46, 52, 64), (214, 220, 230)
 HIGH, LOW = (198, 70, 48), (40, 104, 180)
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)  # seconds between marks
 
-Point = tuple[float, float]
+Number = float | int
+Point = tuple[Number, Number]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,12 @@ class Scale:
     last: float
     reach: float  # the code's largest value either way, on every lane: how far they swing can be compared
 
-    def x(self, time: float) -> float:
+    def x(self, time: Number) -> float:
         span = self.last - self.first
         share = (time - self.first) / span if span > 0 else 0.5
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
-    def y(self, top: float, value: float) -> float:
+    def y(self, top: Number, value: Number) -> float:
         return top + LANE / 2 - value / self.reach * LANE / 2
 
 
@@ -72,7 +73,7 @@ def timeline_png(clip: EncodedClip, title: str) -> bytes:
 def lane(
     canvas: "Canvas",
     scale: Scale,
-    top: float,
+    top: Number,
     times: NDArray[np.float64],
     code: NDArray[np.float32],
     std: NDArray[np.float32],
@@ -95,7 +96,7 @@ def lane(
     canvas.triangle(middle[int(code.argmin())], 5, LOW, up=False)
 
 
-def time_axis(canvas: "Canvas", scale: Scale, top: float, bottom: float) -> None:
+def time_axis(canvas: "Canvas", scale: Scale, top: Number, bottom: Number) -> None:
     """Draw marks in seconds under the lanes, and faint lines up through them."""
     span = scale.last - scale.first
     step = next((step for step in STEPS if span / step <= 10), 7200)
@@ -119,7 +120,7 @@ def key_frames(image: Image.Image, scale: Scale, top: int, clip: EncodedClip) ->
         image.paste(thumbnail(clip.frames[frame], THUMB), (x, top))
 
 
-def extremes(image: Image.Image, top: float, clip: EncodedClip, code: NDArray[np.float32]) -> None:
+def extremes(image: Image.Image, top: Number, clip: EncodedClip, code: NDArray[np.float32]) -> None:
     """Paste the frames where a dimension is highest and lowest beside its lane, edged in the colours of their marks."""
     if len(code) < 2:
         return
@@ -166,7 +167,7 @@ class Canvas:
         self.draw = ImageDraw.Draw(self.large)
         self.words: list[tuple[Point, str, tuple[int, int, int], int, str]] = []
 
-    def line(self, points: list[Point], colour: tuple[int, int, int], width: float) -> None:
+    def line(self, points: list[Point], colour: tuple[int, int, int], width: Number) -> None:
         """Draw a line through points."""
         self.draw.line([self._at(point) for point in points], colour, round(width * SMOOTH), joint="curve")
 
@@ -174,11 +175,11 @@ class Canvas:
         """Fill an outline."""
         self.draw.polygon([self._at(point) for point in points], colour)
 
-    def dot(self, place: Point, radius: float, colour: tuple[int, int, int]) -> None:
+    def dot(self, place: Point, radius: Number, colour: tuple[int, int, int]) -> None:
         """Fill a circle."""
         self.draw.circle(self._at(place), radius * SMOOTH, colour)
 
-    def triangle(self, place: Point, radius: float, colour: tuple[int, int, int], up: bool) -> None:
+    def triangle(self, place: Point, radius: Number, colour: tuple[int, int, int], up: bool) -> None:
         """Mark a point with a triangle that points at it from outside."""
         x, y = place
         base = y - 2 * radius if up else y + 2 * radius

@@ -2,23 +2,26 @@
 
 import io
 import json
+import shutil
 import threading
 import time
 
 import av
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from jobs.connection import connect
-from jobs.errors import InternalError
+from jobs.errors import ConfigurationError, InternalError
 from jobs.queue import OnlyOurJob, reap
 from jobs.records import Beat
 from jobs.requests import EncodeRequest, GridRequest, Source, SwapRequest
 from jobs.workers import announced
-from models.checkpoint import load_model
+from models.checkpoint import load_model, save_model
 from models.disentangler import encode_in_chunks
+from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
 from tests.worker.drawn import film, moving_square
 from worker.__main__ import lay_out
 from worker.attempt import Attempt
@@ -297,22 +300,41 @@ def test_a_worker_runs_no_function_but_ours(bench, tmp_path):
     assert "refused to run" in job.latest_result().exc_string
 
 
+def test_a_missing_default_model_is_the_operators_to_mend(settings, tmp_path):
+    with pytest.raises(ConfigurationError, match="no model 'tiny'"):
+        lay_out(settings.model_copy(update={"models_dir": tmp_path / "nowhere"}))
+    with pytest.raises(ConfigurationError, match="TWOFOLD_REDIS_URL is not set"):
+        lay_out(settings.model_copy(update={"redis_url": None}))
+
+
+def test_a_new_model_is_served_without_a_restart_and_a_changed_one_is_not_taken_for_the_old(bench, models_dir, upload):
+    second = models_dir / "second"
+    torch.manual_seed(1)
+    digest = save_model(second, "second", UnorderedVAE(UnorderedVAEConfig.tiny()), data={}, card="Another.")
+    try:
+        request = EncodeRequest(model="second", digest=digest, clip=upload(film(moving_square(3))))
+        assert run(bench, request).status == "succeeded"
+        assert set(bench.shelf.loaded) == {"tiny", "second"}
+        stale = EncodeRequest(model="second", digest="sha256:" + "0" * 64, clip=request.clip)
+        assert run(bench, stale).problem.slug == "model-changed"
+    finally:
+        shutil.rmtree(second)
+
+
 def test_a_warm_worker_announces_itself_and_says_goodbye(bench):
     seen = []
 
     def look():
-        deadline = time.monotonic() + 10
-        while not seen and time.monotonic() < deadline:
-            seen.extend(announced(bench.store.redis))
-            time.sleep(0.02)
-        worker.request_stop(15, None)
+        with connect(bench.store.settings.redis_url) as redis:
+            deadline = time.monotonic() + 20
+            while not seen and time.monotonic() < deadline:
+                seen.extend(announced(redis))
+                time.sleep(0.02)
 
+    thread = threading.Thread(target=look)
+    thread.start()
     with connect(bench.store.settings.redis_url, answer_timeout=None) as redis:
-        worker = WarmWorker("interactive", redis, bench)
-        worker._shutdown_requested_date = None
-        thread = threading.Thread(target=look)
-        thread.start()
-        worker.work(max_idle_time=3, logging_level="ERROR")
-        thread.join()
+        WarmWorker("interactive", redis, bench).work(max_idle_time=2, logging_level="ERROR")
+    thread.join()
     assert [(one.queue, one.device, list(one.models)) for one in seen] == [("interactive", "cpu", ["tiny"])]
     assert announced(bench.store.redis) == []
