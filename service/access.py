@@ -19,8 +19,8 @@ from jobs.errors import Malformed, Problem
 from jobs.records import JobStore, queue_full
 from jobs.requests import BATCH
 from jobs.settings import Settings
+from service.bodies import too_large
 from service.problems import problem_response
-from service.uploads import too_large
 
 LOCAL = "local"
 LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE | re.ASCII)

@@ -5,7 +5,6 @@ video of the kinds we take, and a client that stops sending is given up. Written
 the usual form reader spools every file before anyone may look at it, and takes a form cut short for one without fields.
 """
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,18 +22,17 @@ from jobs.errors import (
     Malformed,
     NotAMedia,
     Problem,
-    TooLarge,
     TruncatedBody,
     UploadTimeout,
     WrongValue,
 )
 from jobs.magic import ACCEPTED, HEAD_BYTES, JPEG, PNG, contradicts, sniff
 from jobs.settings import Settings
+from service.bodies import Body
 
 MAX_FIELDS = 64
 MAX_TEXT_BYTES = 64 * 1024  # of all text fields together, names included
 MAX_HEADER_BYTES = 16 * 1024  # of one header line of a part; a file's name may be long, and is not used
-WRITE_AT_ONCE = 256 * 1024
 
 
 class NotAForm(Problem):
@@ -112,59 +110,28 @@ async def read_form(
         raise NotAForm(f"expected multipart/form-data, got {said!r:.80}; with curl: -F video=@clip.mp4")
     if not options.get(b"boundary"):
         raise Malformed("Content-Type: multipart/form-data without a boundary")
-    reader = _FormReader(options[b"boundary"], store, shape)
+    reader, body = _FormReader(options[b"boundary"], store, shape), Body(request, settings)
     try:
-        async for block in _blocks(request, settings):
+        async for block in body.blocks():
             await to_thread.run_sync(reader.feed, block)
         await to_thread.run_sync(reader.finish)
         yield reader.form
     except ClientDisconnect:
         raise TruncatedBody("the connection was closed before the form ended") from None
+    except UploadTimeout:
+        raise
+    except Problem:
+        await body.run_off()
+        raise
     finally:
         # Also when the request is cancelled: what is half written must go.
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(reader.discard)
 
 
-async def _blocks(request: Request, settings: Settings) -> AsyncIterator[bytes]:
-    """Gather the body into blocks worth a write, within its limits of size, silence and slowness."""
-    limit, total, pending = settings.upload_max_bytes, 0, bytearray()
-    began = time.monotonic()
-    stream = request.stream()
-    while True:
-        try:
-            with anyio.fail_after(settings.upload_idle_timeout):
-                chunk = await anext(stream, None)
-        except TimeoutError:
-            raise _too_slow(f"nothing came for {settings.upload_idle_timeout:g} s") from None
-        if chunk is None:
-            break
-        total += len(chunk)
-        if total > limit:
-            raise too_large(limit)
-        lasted = time.monotonic() - began
-        if lasted > settings.upload_idle_timeout and total < lasted * settings.upload_min_rate:
-            raise _too_slow(f"{total} bytes came in {lasted:.0f} s")
-        pending += chunk
-        if len(pending) >= WRITE_AT_ONCE:
-            yield bytes(pending)
-            pending.clear()
-    if pending:
-        yield bytes(pending)
-
-
-def too_large(limit: int) -> TooLarge:
-    """Return the problem of a body over the limit; the connection ends, for the rest of it will not be read."""
-    return TooLarge(f"at most {limit} bytes are taken in one request", headers={"Connection": "close"})
-
-
-def _too_slow(what: str) -> UploadTimeout:
-    return UploadTimeout(f"the upload was given up: {what}", headers={"Connection": "close"})
-
-
 async def _small_body(request: Request, settings: Settings) -> bytes:
     body = bytearray()
-    async for block in _blocks(request, settings):
+    async for block in Body(request, settings).blocks():
         body += block
         if len(body) > MAX_TEXT_BYTES:
             raise WrongValue(f"the fields of a form may have {MAX_TEXT_BYTES} bytes together; files need multipart")

@@ -116,6 +116,12 @@ def test_a_chunked_body_that_passes_the_limit_is_413_with_the_disk_bounded(make_
     assert wait_until_nothing_is_left(served)
 
 
+def test_a_refusal_in_the_middle_of_a_large_upload_reaches_its_client(served):
+    answer = served.encode(b"\x7fELF" + bytes(20 * 2**20))
+    assert answer.status_code == 415
+    assert nothing_is_left(served)
+
+
 def test_a_length_that_is_no_number_is_400(served):
     assert status(served.raw(f"{HEAD}\nContent-Length: ten")) == 400
 
