@@ -57,7 +57,7 @@ _STILL_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", 
 
 
 def sniff(head: bytes) -> Container | None:
-    """Name the container that begins with these bytes (`HEAD_BYTES` of them, or the whole file); None if we take no such."""
+    """Name the container that begins with these bytes (`HEAD_BYTES`, or the whole file); None if we take no such."""
     for prefix, container in _PREFIXES:
         if head.startswith(prefix):
             return container

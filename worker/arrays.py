@@ -133,8 +133,12 @@ def swap_json(swapped: SwappedClips, loaded: LoadedModel) -> dict[str, Any]:
         "transfer": swapped.transfer,
         "frames": int(swapped.lengths.max()),
         "lengths": swapped.lengths.tolist(),
-        "static": [{"frames": len(clip.frames), "fps": clip.fps, "fit": fit_json(clip.fit)} for clip in swapped.statics],
-        "dynamic": [{"frames": len(clip.frames), "fps": clip.fps, "fit": fit_json(clip.fit)} for clip in swapped.motions],
+        "static": [
+            {"frames": len(clip.frames), "fps": clip.fps, "fit": fit_json(clip.fit)} for clip in swapped.statics
+        ],
+        "dynamic": [
+            {"frames": len(clip.frames), "fps": clip.fps, "fit": fit_json(clip.fit)} for clip in swapped.motions
+        ],
     }
 
 

@@ -61,7 +61,7 @@ class Attempt:
             raise Stopped(self._stop)
 
     def beat(self, progress: float | None = None, stage: str = "") -> None:
-        """Renew the lease and hear whether to go on. A silent Redis is no reason to stop: the work may still be wanted."""
+        """Renew the lease and hear whether to go on. A silent Redis is no reason to stop: it may come back."""
         try:
             answer = self.store.beat(self.record.id, self.execution, progress, stage)
         except RedisError as error:

@@ -120,9 +120,7 @@ def judge(
 ) -> Fit:
     """Say how like the model's training data a clip is."""
     model = loaded.model
-    there = Codes(
-        codes.static.to(device), DynamicCode(codes.dynamic.mean.to(device), codes.dynamic.std.to(device))
-    )
+    there = Codes(codes.static.to(device), DynamicCode(codes.dynamic.mean.to(device), codes.dynamic.std.to(device)))
     scores = model.score(to_frames(pictures, model, device), reconstruction.to(device), there)
     return fit(scores, loaded.statistics.get("fit", {}))
 

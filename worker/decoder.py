@@ -65,7 +65,9 @@ def main() -> None:
     except Refusal as refusal:
         outbox.say({"refusal": refusal.slug, "detail": refusal.detail})
     except MemoryError:
-        outbox.say({"refusal": "frame-too-large", "detail": "decoding this file takes more memory than one clip may use"})
+        outbox.say(
+            {"refusal": "frame-too-large", "detail": "decoding this file takes more memory than one clip may use"}
+        )
     except Exception:  # the edge of the process: ours to mend, so the parent logs it whole
         outbox.say({"failure": traceback.format_exc()})
         sys.exit(1)
@@ -87,7 +89,7 @@ def lock_down(limits: Limits) -> None:
 
 
 class Outbox:
-    """Fills the slots of shared memory in turn and tells the parent of each; the parent answers one byte when it is read."""
+    """Fills the slots of shared memory in turn, telling the parent of each; it answers a byte for each it has read."""
 
     def __init__(self, channel: socket.socket, slots: np.ndarray[Any, Any], clip: int) -> None:
         self.channel, self.slots, self.clip = channel, slots, clip

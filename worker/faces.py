@@ -48,6 +48,7 @@ class FaceFinder:
 
     def __init__(self) -> None:
         import cv2  # a tenth of a second that only face crops pay
+        import cv2.data
 
         cv2.setNumThreads(1)
         self.cv2: Any = cv2

@@ -1,4 +1,4 @@
-"""Results as pictures: the matrix of a swap, still and moving, the plane of an identity, a clip beside its reconstruction."""
+"""Results as pictures: a swap's matrix, still and moving, an identity's plane, a clip beside its reconstruction."""
 
 import io
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ GROUND = (24, 25, 28)  # behind pictures
 WIDEST_PLANE = 1200  # pixels; a plane is enlarged by whole factors up to here
 MATRIX_COLUMNS = 12  # pictures of motion in a row, over all motions
 
+
 def plane_png(plane: Plane) -> bytes:
     """Return the grid of pictures: the first dimension rises to the right, the second upwards."""
     size, cell = plane.frames.shape[0], plane.frames.shape[2]
@@ -27,9 +28,7 @@ def plane_png(plane: Plane) -> bytes:
 def tiled(rows: Sequence[Sequence[NDArray[np.uint8]]], factor: int) -> Image.Image:
     """Lay equal pictures out in rows, enlarged, with gutters between them."""
     height, width = (side * factor for side in rows[0][0].shape[:2])
-    canvas = Image.new(
-        "RGB", (_span(len(rows[0]), width), _span(len(rows), height)), GROUND
-    )
+    canvas = Image.new("RGB", (_span(len(rows[0]), width), _span(len(rows), height)), GROUND)
     for r, row in enumerate(rows):
         for c, picture in enumerate(row):
             canvas.paste(Image.fromarray(enlarge(picture, factor)), (c * (width + GUTTER), r * (height + GUTTER)))
@@ -86,14 +85,16 @@ def legend(draw: ImageDraw.ImageDraw, side: int) -> None:
     font = ImageFont.load_default(max(9, side // 10))
     right, low, head = side - 6, side - 6, max(3, side // 32)
     draw.text((right - 4 * head, side * 0.3), "motion", GRAY, font, anchor="rm")
-    draw.polygon([(right, side * 0.3), (right - 2 * head, side * 0.3 - head), (right - 2 * head, side * 0.3 + head)], GRAY)
+    draw.polygon(
+        [(right, side * 0.3), (right - 2 * head, side * 0.3 - head), (right - 2 * head, side * 0.3 + head)], GRAY
+    )
     draw.text((side * 0.42, low - 4 * head), "appearance", GRAY, font, anchor="mb")
     draw.polygon([(side * 0.42, low), (side * 0.42 - head, low - 2 * head), (side * 0.42 + head, low - 2 * head)], GRAY)
 
 
 @dataclass(frozen=True, slots=True)
 class _Matrix:
-    """Where the cells of a swap's matrix lie: sources apart from what was made of them, motions apart from each other."""
+    """Where the cells of a swap's matrix lie: sources apart from what was made of them, motions from each other."""
 
     side: int
     lengths: list[int]
@@ -146,8 +147,6 @@ def encode_movie(clip: EncodedClip, widest: int) -> Picture:
     gap = np.full((cell * factor, 4, 3), GROUND, np.uint8)
 
     def picture(t: int) -> NDArray[np.uint8]:
-        return np.concatenate(
-            [enlarge(clip.frames[t], factor), gap, enlarge(clip.reconstruction[t], factor)], axis=1
-        )
+        return np.concatenate([enlarge(clip.frames[t], factor), gap, enlarge(clip.reconstruction[t], factor)], axis=1)
 
     return picture

@@ -61,9 +61,7 @@ def perform(request: JobRequest, loaded: LoadedModel, tools: Tools, report: Repo
     return _latent_grid(request, loaded, tools, report)
 
 
-def _encode(
-    request: EncodeRequest, loaded: LoadedModel, tools: Tools, report: Report
-) -> Iterator[tuple[str, Maker]]:
+def _encode(request: EncodeRequest, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
     options = options_for(
         loaded.model.image_size,
         start=request.start,

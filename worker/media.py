@@ -68,9 +68,9 @@ class DecoderProcess:
         # Isolated (-I), so that neither a variable nor the current folder can change what it imports, and with
         # none of our environment, which may hold passwords.
         entry = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from worker.decoder import main; main()"
-        self.process = subprocess.Popen(  # noqa: S603
+        self.process = subprocess.Popen(
             [sys.executable, "-I", "-c", entry],
-            stdin=theirs,
+            stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LANG": "C.UTF-8"},
         )
@@ -210,7 +210,9 @@ def _obituary(process: DecoderProcess) -> Problem:
     if code == -signal.SIGXCPU:
         return _timeout()
     if code < 0:
-        return DecoderCrashed(f"the decoder was ended by {signal.Signals(-code).name} on this file: it is damaged or hostile")
+        return DecoderCrashed(
+            f"the decoder was ended by {signal.Signals(-code).name} on this file: it is damaged or hostile"
+        )
     return DecoderCrashed("the decoder failed on this file: it is damaged, or of a kind that nobody met before")
 
 

@@ -1,4 +1,4 @@
-"""Moving results: MP4 for players, GIF and WebP that loop. Frames are enlarged by a whole factor, so that pixels stay crisp."""
+"""Moving results: MP4 for players, GIF and WebP that loop. Frames are enlarged by whole factors: pixels stay crisp."""
 
 import io
 from collections.abc import Callable
@@ -104,12 +104,12 @@ def gif(picture: Picture, times: Times) -> bytes:
 def webp(picture: Picture, times: Times) -> bytes:
     """Return a looping WebP in full colour."""
     kept = thinned(len(times))
-    return _looped([Image.fromarray(picture(int(i))) for i in kept], "WEBP", delays(times, kept, 1), quality=88, method=2)
+    return _looped(
+        [Image.fromarray(picture(int(i))) for i in kept], "WEBP", delays(times, kept, 1), quality=88, method=2
+    )
 
 
 def _looped(pictures: list[Image.Image], kind: str, shown: list[int], **options: object) -> bytes:
     buffer = io.BytesIO()
-    pictures[0].save(
-        buffer, kind, save_all=True, append_images=pictures[1:], duration=shown, loop=0, **options
-    )
+    pictures[0].save(buffer, kind, save_all=True, append_images=pictures[1:], duration=shown, loop=0, **options)
     return buffer.getvalue()

@@ -8,9 +8,7 @@ from typing import Any, Literal
 
 CROP_PATTERN = re.compile(r"(\d{1,6}),(\d{1,6}),(\d{1,6}),(\d{1,6})")
 
-Slug = Literal[
-    "not-a-media", "undecodable", "no-video", "too-many-frames", "frame-too-large", "wrong-value", "no-face"
-]
+Slug = Literal["not-a-media", "undecodable", "no-video", "too-many-frames", "frame-too-large", "wrong-value", "no-face"]
 
 
 class Refusal(Exception):

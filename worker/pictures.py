@@ -6,7 +6,6 @@ from io import FileIO
 
 import numpy as np
 from numpy.typing import NDArray
-
 from PIL import Image, ImageOps, MpoImagePlugin, WebPImagePlugin
 
 from worker.order import Limits, Refusal

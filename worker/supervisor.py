@@ -151,7 +151,7 @@ class Supervisor:
 
     def _start(self, child: Child, now: float) -> None:
         ours, theirs = os.pipe()
-        child.process = subprocess.Popen(  # noqa: S603
+        child.process = subprocess.Popen(
             [sys.executable, "-m", "worker", "--queue", child.queue, "--pulse", str(theirs)],
             env=self.settings.environment(),
             pass_fds=[theirs],

@@ -98,4 +98,3 @@ def _hand_back(bench: Bench, attempt: Attempt) -> None:
     if attempt.give_back() == "queued" and (record := bench.store.get(attempt.record.id)):
         bench.queue.deliver(record)
         log.info("handed back", job=record.id)
-

@@ -38,11 +38,13 @@ class Scale:
     reach: float  # the code's largest value either way, on every lane: how far they swing can be compared
 
     def x(self, time: Number) -> float:
+        """Return where a time is across."""
         span = self.last - self.first
         share = (time - self.first) / span if span > 0 else 0.5
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def y(self, top: Number, value: Number) -> float:
+        """Return where a value is down a lane that begins at `top`."""
         return top + LANE / 2 - value / self.reach * LANE / 2
 
 
@@ -139,7 +141,9 @@ def thumbnail(frame: NDArray[np.uint8], side: int) -> Image.Image:
     height = frame.shape[0]
     if side % height == 0:
         return Image.fromarray(enlarge(frame, side // height))
-    return Image.fromarray(frame).resize((side, side), Image.Resampling.BOX if height > side else Image.Resampling.BICUBIC)
+    return Image.fromarray(frame).resize(
+        (side, side), Image.Resampling.BOX if height > side else Image.Resampling.BICUBIC
+    )
 
 
 def told_fit(fit: Fit) -> str:
@@ -162,7 +166,7 @@ class Canvas:
     """Draws smooth lines: everything is drawn larger, then averaged down."""
 
     def __init__(self, width: int, height: int) -> None:
-        self.size = (round(width), round(height))
+        self.size = (width, height)
         self.large = Image.new("RGB", (self.size[0] * SMOOTH, self.size[1] * SMOOTH), PAPER)
         self.draw = ImageDraw.Draw(self.large)
         self.words: list[tuple[Point, str, tuple[int, int, int], int, str]] = []

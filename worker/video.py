@@ -1,10 +1,11 @@
-"""Reads the frames of a video file, true in colour, time, rotation and transparency. Runs in the decoder process only."""
+"""Reads the frames of a video file, true in colour, time, turn and transparency. Runs in the decoder process only."""
 
 import struct
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from io import FileIO
+from typing import Any, Final
 
 import av
 import numpy as np
@@ -20,7 +21,7 @@ DECODERS = (
     "h264,hevc,vp8,vp9,libdav1d,mpeg4,mpeg1video,mpeg2video,msmpeg4v2,msmpeg4,h263,flv,theora,mjpeg,prores,dnxhd,"
     "ffv1,huffyuv,ffvhuff,utvideo,png,qtrle,cinepak"
 )
-ALPHA_SIDE_DATA = "matroska_block_additional"
+ALPHA_SIDE_DATA: Final = "matroska_block_additional"
 ALPHA_HEADER = 8  # bytes of BlockAddID before the alpha plane's own stream
 SEEK_AFTER = 10.0  # seconds to skip from which seeking beats decoding
 FLAGS = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -58,13 +59,14 @@ class Colours:
         transparent = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
         # One thread, for the process may start no other. Gray counts as full range whatever its tag says, as in every
         # tool on FFmpeg: encoders of gray video write full range, and tag it as limited.
-        shown = self.reformatter.reformat(
+        converted = self.reformatter.reformat(
             frame,
             format="rgba" if transparent else "rgb24",
             interpolation=FLAGS,
             dst_color_range=ColorRange.JPEG,
             threads=1,
-        ).to_ndarray()
+        )
+        shown = np.asarray(converted.to_ndarray(), np.uint8)
         if transparent:
             shown, alpha = shown[..., :3], shown[..., 3]
         if alpha is not None:
@@ -82,10 +84,10 @@ class AlphaPlane:
     """Decodes the transparency that VP8 and VP9 keep as a second stream beside each packet of the first."""
 
     def __init__(self, codec: str) -> None:
-        self.context = av.CodecContext.create(codec, "r")
+        self.context: Any = av.VideoCodecContext.create(codec, "r")
         self.waiting: deque[NDArray[np.uint8]] = deque()
 
-    def feed(self, packet: av.Packet) -> None:
+    def feed(self, packet: Any) -> None:
         """Take the alpha of one packet; the colour decoder will give its frame once."""
         if packet.has_sidedata(ALPHA_SIDE_DATA):
             data = bytes(packet.get_sidedata(ALPHA_SIDE_DATA))[ALPHA_HEADER:]
@@ -113,11 +115,12 @@ def read_video(file: FileIO, demuxer: str, limits: Limits, start: float) -> Iter
     whitelists = {"codec_whitelist": DECODERS, "format_whitelist": demuxer_list(demuxer), "protocol_whitelist": "none"}
     seen = 0
     try:
-        with av.open(file, format=demuxer, options={**pixels, "threads": "1"}, container_options=whitelists) as container:
+        options = {**pixels, "threads": "1"}
+        with av.open(file, "r", format=demuxer, options=options, container_options=whitelists) as container:
             stream = container.streams.best("video")
-            if stream is None or stream.disposition & Disposition.attached_pic:
-                kinds = sorted({other.type for other in container.streams}) or ["no stream at all"]
-                raise Refusal("no-video", f"the file has no video in it, only {', '.join(kinds)}")
+            if not isinstance(stream, av.VideoStream) or stream.disposition & Disposition.attached_pic:
+                kinds = ", ".join(sorted({str(other.type) for other in container.streams}))
+                raise Refusal("no-video", f"the file has no video in it, only {kinds or 'an empty container'}")
             context = stream.codec_context
             check_size(context.width, context.height, limits)
             # A damaged frame is an error, not something to paint over: a silent repair would change the codes.
@@ -192,7 +195,7 @@ def check_container_size(file: FileIO, demuxer: str, limits: Limits) -> None:
     file.seek(0)
     nothing = {"codec_whitelist": "none", "format_whitelist": demuxer_list(demuxer), "protocol_whitelist": "none"}
     try:
-        with av.open(file, format=demuxer, container_options=nothing) as container:
+        with av.open(file, "r", format=demuxer, container_options=nothing) as container:
             sizes = [(stream.width, stream.height) for stream in container.streams.video]
     except av.FFmpegError:
         return

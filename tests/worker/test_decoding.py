@@ -20,10 +20,9 @@ from jobs.errors import (
     UndecodableMedia,
     WrongValue,
 )
+from tests.worker.drawn import film, moving_square
 from worker.media import options_for
 from worker.order import Limits
-
-from tests.worker.drawn import film, moving_square
 
 
 def center(frames):

@@ -72,13 +72,15 @@ def colours(frame):
     planes = [np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[:, : plane.width] for plane in frame.planes]
     down, across = (-(-frame.height // planes[1].shape[0]), -(-frame.width // planes[1].shape[1]))
     y, u, v = (
-        plane.astype(float).repeat(down if plane is not planes[0] else 1, 0).repeat(
-            across if plane is not planes[0] else 1, 1
-        )[: frame.height, : frame.width]
+        plane.astype(float)
+        .repeat(down if plane is not planes[0] else 1, 0)
+        .repeat(across if plane is not planes[0] else 1, 1)[: frame.height, : frame.width]
         for plane in planes
     )
     full = frame.color_range == 2 or frame.format.name.startswith("yuvj")
-    y, u, v = (y / 255, (u - 128) / 255, (v - 128) / 255) if full else ((y - 16) / 219, (u - 128) / 224, (v - 128) / 224)
+    y, u, v = (
+        (y / 255, (u - 128) / 255, (v - 128) / 255) if full else ((y - 16) / 219, (u - 128) / 224, (v - 128) / 224)
+    )
     kr, kb = (0.2126, 0.0722) if frame.colorspace == 1 else (0.299, 0.114)
     red, blue = y + 2 * (1 - kr) * v, y + 2 * (1 - kb) * u
     green = (y - kr * red - kb * blue) / (1 - kr - kb)

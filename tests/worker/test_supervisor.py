@@ -99,7 +99,9 @@ def test_a_stuck_worker_is_killed_and_its_job_done_by_the_next(supervisor, desk,
 def test_a_stopped_supervisor_lets_the_job_in_hand_finish_and_leaves_nothing_running(settings, desk):
     job = desk.submit(frames=400)
     process = subprocess.Popen(
-        [sys.executable, "-m", "worker.supervisor", "--queue", "batch"], env=settings.environment(), stderr=subprocess.PIPE
+        [sys.executable, "-m", "worker.supervisor", "--queue", "batch"],
+        env=settings.environment(),
+        stderr=subprocess.PIPE,
     )
     deadline = time.monotonic() + PATIENCE
     while desk.read(job).status != "running":

@@ -189,7 +189,9 @@ def test_a_grid_comes_from_a_seed_or_from_a_clip(bench, digest, upload):
     encoded = run(bench, EncodeRequest(model="tiny", digest=digest, clip=upload(film(moving_square(4)))))
     of_seed = run(bench, GridRequest(model="tiny", digest=digest, seed=3, size=4))
     again = run(bench, GridRequest(model="tiny", digest=digest, seed=3, size=4, extent=2.5000001))
-    of_clip = run(bench, GridRequest(model="tiny", digest=digest, static=Source(codes=encoded.results[NPZ].sha256), size=3))
+    of_clip = run(
+        bench, GridRequest(model="tiny", digest=digest, static=Source(codes=encoded.results[NPZ].sha256), size=3)
+    )
     assert set(of_seed.results) == {JSON, NPZ, PNG}
     stored = arrays(bench, of_seed)
     assert stored["frames"].shape == (4, 4, 64, 64, 3)
