@@ -4,6 +4,7 @@
 #   make test    set up, then the whole test suite
 #   make check   ruff and mypy
 #   make compose-test   the composed containers, driven over HTTP (needs Docker)
+#   make figures   the README's picture (needs the sprites' layer sheets)
 #
 # PIP_ARGS is added to every `pip install`. On Linux without an NVIDIA GPU the small CPU build of PyTorch is enough:
 #   make run TORCH_INDEX=<the address that pytorch.org/get-started shows for "Linux, Pip, CPU">
@@ -25,7 +26,7 @@ RUN_READY := $(VENV)/.ready-run-$(KEY)
 TEST_READY := $(VENV)/.ready-test-$(KEY)
 BIN := $(VENV)/bin
 
-.PHONY: run test check compose-test clean
+.PHONY: run test check compose-test figures clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)
@@ -41,6 +42,15 @@ check: $(TEST_READY)
 
 compose-test: $(TEST_READY)
 	$(BIN)/python -m pytest -c pyproject.toml tests/compose $(PYTEST_ARGS)
+
+# The README's picture, from the shipped model and held-out characters; SPRITES holds the layer sheets.
+SPRITES ?= ../shared/data/sprites
+figures: $(RUN_READY)
+	@clips=$$(mktemp -d) && trap "rm -rf $$clips" EXIT && \
+	$(BIN)/twofold samples $$clips --count 5 --sprites $(SPRITES) && \
+	static=$$(ls $$clips/sprite_* | head -4 | sed 's/^/-s /') && \
+	dynamic=$$(ls $$clips/sprite_* | sed 's/^/-d /') && \
+	$(BIN)/twofold swap --local --model sprites-vae $$static $$dynamic -o docs/figures/swap_sprites.png
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -162,6 +162,25 @@ def test_a_plain_install_gives_every_room_what_it_needs():
     assert {Path(name).stem for name in lists} == {"jobs", "service", "worker", "training"}
 
 
+@pytest.mark.parametrize(
+    "page", ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md"))]
+)
+def test_every_link_of_a_page_leads_to_a_file(page):
+    path = ROOT / page
+    for target in re.findall(r"\]\(([^)\s#]+)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+def test_every_file_that_the_architecture_page_names_is_there():
+    named_files = re.findall(
+        r"`((?:models|training|jobs|worker|service|twofold|tests|docs)/[\w./]*)`",
+        (ROOT / "docs/architecture.md").read_text(),
+    )
+    assert len(named_files) > 10
+    assert not [name for name in named_files if not (ROOT / name).exists()]
+
+
 def test_the_readme_shows_commands_that_exist():
     """A `make` target in the Makefile, a subcommand of `twofold`: nothing in the README is made up."""
     readme = (ROOT / "README.md").read_text()

@@ -33,7 +33,7 @@ def write_sprite_clips(folder: Path, sheets: Path, count: int = 4) -> list[Path]
     from training.data.sprites import Sprites, characters
 
     sprites = Sprites.load(sheets)
-    actions = [("walk", "s"), ("spellcast", "e"), ("slash", "w"), ("thrust", "s")]
+    actions = [("walk", "s"), ("spellcast", "e"), ("slash", "w"), ("thrust", "s"), ("shoot", "e"), ("walk", "n")]
     paths = []
     for order, number in enumerate(characters("test")[:count]):
         action, direction = actions[order % len(actions)]
