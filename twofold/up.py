@@ -60,7 +60,7 @@ def run_children(settings: Settings, listener: socket.socket) -> None:
                 child.tend()
             time.sleep(0.2)
     finally:
-        say("Stopping …")
+        say("Stopping … (a running job gets 20 s to end; one that needs longer goes on at the next start)")
         # The API first, so that nothing new comes while the workers finish.
         api.stop(API_STOPS_WITHIN)
         workers.stop(WORKERS_STOP_WITHIN)
