@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log.info("warm", queue=chosen.queue, models=sorted(bench.shelf.loaded), device=bench.shelf.device)
     worker.work(burst=chosen.burst, logging_level="WARNING")
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what RQ set up means nothing after its loop
-    bench.tools.decoder.close()
+    bench.close()
     return 0
 
 

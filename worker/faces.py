@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from worker.area import Box
 from worker.order import Refusal
 
-WORKING_SIDE = 360  # pixels of the longer side that faces are looked for in
+WORKING_SIDE = 640  # pixels of the longer side that faces are looked for in
 MARGIN = 1.9  # side of the crop over that of the face: the whole head with hair and chin
 EVERY = 0.1  # seconds between two looks; what is between them is interpolated
 SMOOTHING = 0.25  # seconds over which the crop's path is averaged
@@ -57,7 +57,7 @@ class FaceFinder:
         self.profile = cv2.CascadeClassifier(f"{folder}haarcascade_profileface.xml")
 
     def find(self, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return every face as x, y of its centre and its side, (n, 3), in the picture's own pixels."""
+        """Return every face as x, y of its centre, its side in the picture's own pixels, and how sure it is, (n, 4)."""
         height, width = picture.shape[:2]
         scale = min(1.0, WORKING_SIDE / max(height, width))
         gray = self.cv2.cvtColor(picture, self.cv2.COLOR_RGB2GRAY)
@@ -67,46 +67,62 @@ class FaceFinder:
         if not found:
             # The profile cascade knows faces that look to the left only.
             mirrored = list(self._look(self.profile, self.cv2.flip(small, 1)))
-            found = [(small.shape[1] - x - w, y, w, h) for x, y, w, h in mirrored]
-        faces = [((x + w / 2) / scale, (y + h / 2) / scale, max(w, h) / scale) for x, y, w, h in found]
-        return np.array(faces, np.float64).reshape(-1, 3)
+            found = [(small.shape[1] - x - w, y, w, h, sure) for x, y, w, h, sure in mirrored]
+        faces = [((x + w / 2) / scale, (y + h / 2) / scale, max(w, h) / scale, sure) for x, y, w, h, sure in found]
+        return np.array(faces, np.float64).reshape(-1, 4)
 
-    def _look(self, cascade: Any, gray: NDArray[np.uint8]) -> Any:
-        least = max(24, min(gray.shape) // 10)
-        return cascade.detectMultiScale(gray, scaleFactor=1.1, minNeighbors=5, minSize=(least, least))
+    def _look(self, cascade: Any, gray: NDArray[np.uint8]) -> list[tuple[float, ...]]:
+        least = max(24, min(gray.shape) // 14)
+        boxes, _, sure = cascade.detectMultiScale3(
+            gray, scaleFactor=1.1, minNeighbors=5, minSize=(least, least), outputRejectLevels=True
+        )
+        return [(*map(float, box), float(weight)) for box, weight in zip(boxes, sure, strict=True)]
+
+
+@dataclass(slots=True)
+class Track:
+    """One face over time, as it is being followed."""
+
+    times: list[float]
+    places: list[NDArray[np.float64]]
+    sure: float
+
+    def jump(self, time: float, face: NDArray[np.float64]) -> float:
+        """Return how far a face lies from where this one was, in its own sides; infinite if nobody moves so fast."""
+        was = self.places[-1]
+        # The logarithm counts a small false face inside the true one as far away.
+        far = float(np.hypot(*(face[:2] - was[:2])) / was[2] + abs(np.log(face[2] / was[2])))
+        return far if far <= 1 + (time - self.times[-1]) else float("inf")
 
 
 def follow_face(pictures: Iterable[Picture], finder: FaceFinder) -> FacePath:
-    """Find the largest face and stay with it: each later look takes the face nearest to where it was.
+    """Follow every face that is seen, and keep the one that was surest over the whole clip.
+
+    What looks like a face for a moment may be larger; it is seldom as sure for as long. (A clock on the wall can be.)
 
     Raises:
         Refusal: no face is seen in any picture.
 
     """
-    times: list[float] = []
-    places: list[NDArray[np.float64]] = []
+    tracks: list[Track] = []
     next_look = -np.inf
     for picture in pictures:
         if picture.time < next_look:
             continue
         next_look = picture.time + EVERY
-        faces = finder.find(picture.rgb())
-        if not len(faces):
-            continue
-        if places:
-            # Log of the side, so that a small false face inside the true one counts as far away.
-            was = places[-1]
-            jumps = np.hypot(*(faces[:, :2] - was[:2]).T) / was[2] + np.abs(np.log(faces[:, 2] / was[2]))
-            if jumps.min() > 1 + (picture.time - times[-1]):  # nobody moves that fast: another's face
-                continue
-            face = faces[jumps.argmin()]
-        else:
-            face = faces[faces[:, 2].argmax()]
-        times.append(picture.time)
-        places.append(face)
-    if not places:
+        for face in finder.find(picture.rgb()):
+            free = [track for track in tracks if track.times[-1] < picture.time]
+            nearest = min(free, key=lambda track: track.jump(picture.time, face), default=None)
+            if nearest is None or nearest.jump(picture.time, face) == float("inf"):
+                tracks.append(Track([picture.time], [face[:3]], float(face[3])))
+            else:
+                nearest.times.append(picture.time)
+                nearest.places.append(face[:3])
+                nearest.sure += float(face[3])
+    if not tracks:
         raise Refusal("no-face", "no face was found in any frame; use crop=center, or name the part as x,y,w,h")
-    return smooth(np.array(times), np.array(places))
+    best = max(tracks, key=lambda track: track.sure)
+    return smooth(np.array(best.times), np.array(best.places))
 
 
 def smooth(times: NDArray[np.float64], places: NDArray[np.float64]) -> FacePath:

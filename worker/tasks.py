@@ -15,6 +15,7 @@ from jobs.artifacts import Artifact, ArtifactStore
 from jobs.errors import GpuOutOfMemory, InternalError, JobTimeout, Problem
 from jobs.queue import JobQueue
 from jobs.records import JobStore
+from jobs.requests import BATCH
 from worker.attempt import Attempt, Stopped, Why
 from worker.kinds import Tools, perform
 from worker.shelf import Shelf
@@ -33,6 +34,11 @@ class Bench:
     tools: Tools
     attempt: Attempt | None = None  # the job in hand; the heartbeat thread looks here
     poisoned: bool = field(default=False)  # the GPU ran out of memory: end after this job, for a fresh context
+
+    def close(self) -> None:
+        """End the decoder that waits, and the connections."""
+        self.tools.decoder.close()
+        self.store.redis.close()
 
 
 BENCH: ContextVar[Bench] = ContextVar("BENCH")
@@ -53,7 +59,8 @@ def run_job(job_id: str) -> None:
         raise
     finally:
         bench.attempt = None
-        bench.tools.decoder.prepare()
+        if attempt.record.queue == BATCH:
+            bench.tools.decoder.prepare()
 
 
 def _attempt(bench: Bench, attempt: Attempt) -> None:

@@ -209,5 +209,8 @@ def test_a_face_is_kept_in_the_middle_of_its_crop(decode, shared_data):
     assert np.abs(portrait.astype(int) - center).mean() > 20
     clip = decode(faces / "head-pose-face-detection-female.gif", crop="face")
     assert len(clip.frames) == 23
+    signer = decode(shared_data / "videos/signers/book.mkv", crop="face", stride=6).frames
+    red, _, blue = signer[:, 20:40, 24:40].reshape(-1, 3).mean(0)
+    assert red - blue > 15
     steps = np.abs(np.diff(clip.frames.astype(int), axis=0)).mean((1, 2, 3))
     assert steps.max() < 45, "the crop must glide, not jump"

@@ -34,8 +34,7 @@ from worker.warm import WarmWorker
 def bench(settings):
     bench = lay_out(settings)
     yield bench
-    bench.tools.decoder.close()
-    bench.store.redis.close()
+    bench.close()
 
 
 @pytest.fixture
@@ -225,6 +224,7 @@ def test_too_many_pictures_of_a_swap_are_refused(settings, upload, bench, digest
     record = run(small, SwapRequest(model="tiny", digest=digest, static=[clip] * 3, dynamic=[clip] * 3))
     assert record.problem.slug == "too-many-frames"
     assert "90 pictures; at most 80" in record.problem.detail
+    small.close()
 
 
 def test_what_is_ours_to_mend_is_an_internal_error_without_a_trace_of_the_inside(bench, digest, upload):
