@@ -68,8 +68,9 @@ def run(*command: str, check: bool = True, environment: Mapping[str, str] | None
     return done.stdout
 
 
-def inspect(container: str) -> dict[str, Any]:
-    found: list[dict[str, Any]] = json.loads(run("docker", "inspect", container))
+def inspect(name: str) -> dict[str, Any]:
+    """What the engine knows of a container or a network."""
+    found: list[dict[str, Any]] = json.loads(run("docker", "inspect", name))
     return found[0]
 
 
