@@ -94,6 +94,9 @@ def summary(kind: str, said: Mapping[str, Any]) -> Table:
                 table.add_row(name, f"{value}")
             elif name == "dims":
                 table.add_row(name, ", ".join(map(str, value)))
+            elif name in ("static", "dynamic"):
+                for number, source in enumerate(value, start=1):
+                    table.add_row(f"{name} {number}", f"{source['frames']} frames, fit {told_fit(source['fit'])}")
     return table
 
 
@@ -101,7 +104,7 @@ def told_fit(fit: Mapping[str, Any]) -> str:
     """Say whether a clip is like the model's training data."""
     parts = [f"{fit['psnr_db']:.1f} dB"] if fit.get("psnr_db") is not None else []
     if fit.get("percentile") is not None:
-        parts.append(f"percentile {fit['percentile']:.0f} of held-out training data")
+        parts.append(f"percentile {fit['percentile']:.0f} among held-out clips")
     if fit.get("typical") is False:
         parts.append(f"[bold red]not like the training data[/]: {fit.get('reason') or 'do not trust these codes'}")
     return ", ".join(parts) or "not measured for this model"
