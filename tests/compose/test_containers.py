@@ -46,7 +46,7 @@ def test_a_container_runs_as_nobody_special_with_nothing_to_write_but_its_volume
 
 
 def test_every_container_is_healthy_once_the_system_is_ready(stack: Stack):
-    deadline = time.monotonic() + 60  # one more look than the slowest check takes
+    deadline = time.monotonic() + 90  # the slowest check may just have been missed
     for service in SERVICES:
         (container,) = stack.containers(service)
         while (health := inspect(container)["State"]["Health"])["Status"] != "healthy":

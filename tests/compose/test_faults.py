@@ -38,7 +38,7 @@ def until(http: httpx.Client, job_id: str, wanted: tuple[str, ...], within: floa
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip that keeps a worker busy for some seconds."""
     once = drawn_faces(1, motion=1, frames=40)
-    frames = np.concatenate([np.roll(once, shift, axis=0) for shift in range(100)])
+    frames = np.concatenate([np.roll(once, shift, axis=0) for shift in range(50)])
     return write_h264(tmp_path_factory.mktemp("clips") / "long.mp4", frames, enlarge=2)
 
 
@@ -83,18 +83,17 @@ def test_three_workers_share_the_jobs_and_a_killed_one_loses_none(
         ended = list(pool.map(lambda job: until(http, job, ENDED, 120), jobs))
     assert {job["status"] for job in ended} == {"succeeded"}
 
-    began = time.monotonic()
-    assert until(http, submit(http, long_clip, stride="2"), ENDED, 300)["status"] == "succeeded"
-    normal = time.monotonic() - began
-
     killed = submit(http, long_clip)
     until(http, killed, ("running",), 60)
     run("docker", "kill", "--signal", "KILL", holder(stack, killed))
-    job = until(http, killed, ENDED, 2 * normal + 60)
-    assert job["status"] == "succeeded"
-    assert job["attempts"] == 2
-    result = http.get(f"/jobs/{killed}/result", params={"format": "json"}).json()
-    assert result["frames"] == 4000
+    began = time.monotonic()
+    while (job := http.get(f"/jobs/{killed}").json())["attempts"] < 2:
+        assert job["status"] in ("queued", "running"), job
+        assert time.monotonic() - began < 60, job
+        time.sleep(0.2)
+    assert until(http, killed, ENDED, 900)["status"] == "succeeded"
+    assert http.get(f"/jobs/{killed}").json()["attempts"] == 2
+    assert http.get(f"/jobs/{killed}/result", params={"format": "json"}).json()["frames"] == 2000
 
     stack.compose("up", "-d", "--scale", "worker=1")
     stack.wait_until_ready()
