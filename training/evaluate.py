@@ -16,6 +16,7 @@ from jaxtyping import Float
 from rich.progress import Progress
 
 from models.checkpoint import LoadedModel, load_model
+from models.compose import Transfer
 from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks, peak_signal_to_noise
 from training.data.drawable import CompositedSprites, Drawable, DrawnFaces
 from training.data.errors import DataError
@@ -32,10 +33,10 @@ from training.metrics.swaps import (
     CLIP_FRAMES,
     circle,
     decode_pairs,
+    draw_pairs,
     encode,
     frame_psnr,
     held_out_clips,
-    make_swaps,
     merge,
 )
 from training.report import Report
@@ -58,7 +59,7 @@ class Budget:
     @classmethod
     def quick(cls) -> "Budget":
         """Seconds, for a first look and for tests: the numbers say little."""
-        return cls(identities=12, partners=1, probe_training=24, judge=JudgeConfig(steps=20, batch=32), examples=64)
+        return cls(identities=10, partners=2, probe_training=16, judge=JudgeConfig(steps=20, batch=32), examples=64)
 
 
 def open_drawable(name: str, data: Path | None, cache: Path, pool: tuple[int, int]) -> Drawable | None:
@@ -125,7 +126,7 @@ def measure_swaps(
     """Everything that known factors allow to measure, as JSON holds it."""
     judge = cached_judge(data, budget.judge, cache, progress)
     clips = held_out_clips(data, budget.identities, SEED)
-    codes = encode(model, clips.frames)
+    codes = encode(model, clips.frames, progress)
     count = len(clips.static)
     themselves = np.stack([np.arange(count)] * 2, axis=1)
     pairs = circle(count, budget.partners)
@@ -148,16 +149,16 @@ def measure_swaps(
         "true_pictures": shares(judge.read(examples.frames), data, examples.static, examples.dynamic),
         "reconstructions": shares(judge.read(merge(again)), data, np.repeat(clips.static, CLIP_FRAMES, axis=0), told),
     }
+    true = draw_pairs(data, clips, pairs, progress)
+    static = np.repeat(clips.static[pairs[:, 0]], CLIP_FRAMES, axis=0)
+    dynamic = clips.dynamic[pairs[:, 1]].reshape(len(static), -1)
+    read["true_swaps"] = shares(judge.read(merge(true)), data, static, dynamic)
     results["fidelity"] = {}
-    for how in ("raw", "prior"):
-        swaps = make_swaps(model, data, clips, codes, pairs, how, progress)
-        measured = fidelity(reconstruction, frame_psnr(swaps.made, swaps.true), pairs)
-        results["fidelity"][how] = asdict(measured)
-        static = np.repeat(clips.static[pairs[:, 0]], CLIP_FRAMES, axis=0)
-        dynamic = clips.dynamic[pairs[:, 1]].reshape(len(static), -1)
-        read[f"swaps_{how}"] = shares(judge.read(merge(swaps.made)), data, static, dynamic)
-        if how == "raw":
-            read["true_swaps"] = shares(judge.read(merge(swaps.true)), data, static, dynamic)
+    transfers: tuple[Transfer, ...] = ("raw", "prior")
+    for how in transfers:
+        made = decode_pairs(model, codes, pairs, how, progress)
+        results["fidelity"][how] = asdict(fidelity(reconstruction, frame_psnr(made, true), pairs))
+        read[f"swaps_{how}"] = shares(judge.read(merge(made)), data, static, dynamic)
     results["judge"] = {name: asdict(part) for name, part in read.items()}
     results["probes"] = asdict(leakage(model, data, budget.probe_training, budget.identities, progress))
     return results

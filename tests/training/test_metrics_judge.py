@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from training.metrics.judge import JudgeConfig, Reading, cached_judge, train_judge
 from training.metrics.reading import TOLERANCE, r_squared, shares
-from training.metrics.swaps import circle, encode, held_out_clips, make_swaps, merge
+from training.metrics.swaps import circle, decode_pairs, encode, held_out_clips, merge
 
 SMALL = JudgeConfig(widths=(8, 8, 16, 16), hidden=32, steps=150, batch=32, learning_rate=5e-3)
 
@@ -31,9 +31,10 @@ def judge(stripes):
 def swap_shares(judge, model, data):
     with Progress(disable=True) as progress:
         clips = held_out_clips(data, 40, seed=3)
-        swaps = make_swaps(model, data, clips, encode(model, clips.frames), circle(40, 2), "raw", progress)
-    static = np.repeat(clips.static[swaps.pairs[:, 0]], 8, axis=0)
-    return shares(judge.read(merge(swaps.made)), data, static, clips.dynamic[swaps.pairs[:, 1]].reshape(-1, 2))
+        made = decode_pairs(model, encode(model, clips.frames, progress), circle(40, 2), "raw", progress)
+    pairs = circle(40, 2)
+    static = np.repeat(clips.static[pairs[:, 0]], 8, axis=0)
+    return shares(judge.read(merge(made)), data, static, clips.dynamic[pairs[:, 1]].reshape(-1, 2))
 
 
 def test_a_judge_reads_true_pictures_and_through_them_perfect_and_leaking_models(judge, stripes, by_hand):

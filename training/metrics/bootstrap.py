@@ -18,8 +18,8 @@ class Estimate:
 
     @classmethod
     def of(cls, value: float, rounds: Float[np.ndarray, " rounds"]) -> "Estimate":
-        """The percentile interval of resampled values."""
-        low, high = np.percentile(rounds, [2.5, 97.5])
+        """The percentile interval of resampled values; a resample that held none of them is NaN and left out."""
+        low, high = np.nanpercentile(rounds, [2.5, 97.5])
         return cls(float(value), float(low), float(high))
 
     def __str__(self) -> str:
@@ -49,5 +49,6 @@ def mean_over_pairs(
     Source: the pigeonhole bootstrap, Owen 2007 (Annals of Applied Statistics 1(2)), for data crossed two ways.
     """
     together = drawn[:, pairs[:, 0]] * drawn[:, pairs[:, 1]]
-    means: np.ndarray = together @ values / together.sum(1)
+    count = together.sum(1)
+    means: np.ndarray = np.divide(together @ values, count, out=np.full(len(count), np.nan), where=count > 0)
     return means

@@ -39,12 +39,18 @@ class CodedClips:
 
 
 def coded_clips(
-    model: Disentangler, data: Drawable, split: Split, num: int | None, motion: Motion, seed: int
+    model: Disentangler,
+    data: Drawable,
+    split: Split,
+    num: int | None,
+    motion: Motion,
+    seed: int,
+    progress: Progress,
 ) -> CodedClips:
     """Draw one clip of each identity and encode it."""
     people = data.identities(split, num)
     moves = data.motions(np.random.default_rng(seed), len(people), CLIP_FRAMES, motion)
-    codes = encode(model, data.draw(people, moves))
+    codes = encode(model, data.draw(people, moves), progress)
     return CodedClips(people, moves, codes.static.mean.cpu().numpy(), codes.dynamic.mean.cpu().numpy())
 
 
@@ -63,7 +69,7 @@ def leakage(
     clips = {}
     for number, motion in enumerate(motions):
         for split, num in sizes.items():
-            clips[motion, split] = coded_clips(model, data, split, num, motion, seed + number)
+            clips[motion, split] = coded_clips(model, data, split, num, motion, seed + number, progress)
             progress.advance(task)
     fit, test = clips["scattered", "train"], clips["scattered", "test"]
     moving, moving_test = clips["movement", "train"], clips["movement", "test"]

@@ -10,9 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 from rich.progress import Progress
 from torch import Tensor
 
+from models.codes import Codes, DynamicCode
 from models.disentangler import Disentangler
 from training.data.drawable import Drawable
-from training.metrics.swaps import encode, held_out_clips, make_swaps
+from training.metrics.swaps import HeldOutClips, decode_pairs, draw_pairs, encode, held_out_clips
 
 ROWS, COLUMNS = 4, 5  # appearances, motions
 GAP, MARGIN = 10, 18  # pixels
@@ -23,9 +24,12 @@ def swap_matrix(model: Disentangler, data: Drawable, seed: int, progress: Progre
     """A PNG: the top row shows the motions' sources, the left column the appearances'; model left, truth right."""
     clips = held_out_clips(data, ROWS + COLUMNS, seed)
     pairs = np.array([(row, ROWS + column) for row in range(ROWS) for column in range(COLUMNS)])
-    swaps = make_swaps(model, data, clips, encode(model, clips.frames), pairs, "raw", progress)
-    sources = clips.frames[:, 0]
-    made, true = (sheet(sources, part[:, 0]) for part in (swaps.made, swaps.true))
+    codes = encode(model, clips.frames, progress)
+    # All frames say who it is; one is shown.
+    first = Codes(codes.static, DynamicCode(codes.dynamic.mean[:, :1], codes.dynamic.std[:, :1]))
+    shown = HeldOutClips(clips.frames[:, :1], clips.static, clips.dynamic[:, :1])
+    cells = decode_pairs(model, first, pairs, "raw", progress), draw_pairs(data, shown, pairs, progress)
+    made, true = (sheet(clips.frames[:, 0], part[:, 0]) for part in cells)
     height, width = made.shape[:2]
     picture = Image.new("RGB", (2 * width + GAP, height + MARGIN), (255, 255, 255))
     brush = ImageDraw.Draw(picture)

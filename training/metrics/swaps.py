@@ -35,15 +35,6 @@ class HeldOutClips:
     dynamic: Float[np.ndarray, "n t d"]
 
 
-@dataclass(frozen=True, slots=True)
-class Swaps:
-    """Pictures of pairs (appearance, motion) beside what they should be."""
-
-    pairs: Int[np.ndarray, "p 2"]  # indices of held-out clips: whose appearance, whose motion
-    made: UInt8[Tensor, "p t c h w"]
-    true: UInt8[Tensor, "p t c h w"]
-
-
 def held_out_clips(data: Drawable, num: int | None, seed: int, frames: int = CLIP_FRAMES) -> HeldOutClips:
     """One clip of scattered poses of each of `num` held-out identities."""
     static = data.identities("test", num)
@@ -68,10 +59,11 @@ def as_bytes(frames: Float[Tensor, "*n c h w"]) -> UInt8[Tensor, "*n c h w"]:
 
 
 @torch.inference_mode()
-def encode(model: Disentangler, frames: UInt8[Tensor, "n t c h w"]) -> Codes:
+def encode(model: Disentangler, frames: UInt8[Tensor, "n t c h w"], progress: Progress) -> Codes:
     """The codes of many clips, in batches."""
-    device = next(model.parameters()).device
-    parts = [model.encode(as_floats(part, device)) for part in torch.split(frames, BATCH)]
+    device, batches = next(model.parameters()).device, torch.split(frames, BATCH)
+    bar = progress.track(batches, description="encoding")
+    parts = [model.encode(as_floats(part, device)) for part in bar]
     return Codes(
         StaticCode.cat([part.static for part in parts]),
         DynamicCode(torch.cat([part.dynamic.mean for part in parts]), torch.cat([part.dynamic.std for part in parts])),
@@ -103,18 +95,12 @@ def decode_pairs(
     return torch.cat(pictures)
 
 
-def make_swaps(
-    model: Disentangler,
-    data: Drawable,
-    clips: HeldOutClips,
-    codes: Codes,
-    pairs: Int[np.ndarray, "p 2"],
-    how: Transfer,
-    progress: Progress,
-) -> Swaps:
-    """The model's swaps and the true pictures of the same pairs."""
-    made = decode_pairs(model, codes, pairs, how, progress)
-    return Swaps(pairs, made, data.draw(clips.static[pairs[:, 0]], clips.dynamic[pairs[:, 1]]))
+def draw_pairs(
+    data: Drawable, clips: HeldOutClips, pairs: Int[np.ndarray, "p 2"], progress: Progress
+) -> UInt8[Tensor, "p t c h w"]:
+    """The true picture of every pair (appearance, motion)."""
+    rows = progress.track(np.array_split(pairs, max(len(pairs) // BATCH, 1)), description="drawing the truth")
+    return torch.cat([data.draw(clips.static[part[:, 0]], clips.dynamic[part[:, 1]]) for part in rows])
 
 
 def frame_psnr(made: UInt8[Tensor, "n t c h w"], true: UInt8[Tensor, "n t c h w"]) -> Float[np.ndarray, "n t"]:

@@ -1,0 +1,108 @@
+"""Evaluating a model writes the same numbers to config, card and results page, and leaves the digest alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from models.checkpoint import load_model, save_model
+from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from training.card import METRICS_BEGIN, METRICS_END
+from training.data.errors import DataError
+from training.evaluate import Budget, evaluate
+from training.metrics.matrix import MAX_BYTES
+from training.report import replace_between
+
+
+def save_tiny(folder: Path, name: str, data: str) -> str:
+    card = f"# {name}\n\n{METRICS_BEGIN}\nNot yet.\n{METRICS_END}\n\n## Limits\n"
+    statistics = {"dynamic": {"order": [1, 0]}}
+    model = UnorderedVAE(UnorderedVAEConfig.tiny())
+    return save_model(folder, name, model, data={"name": data}, card=card, statistics=statistics)
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An evaluated model of faces, in a folder with its cache and docs."""
+    root = tmp_path_factory.mktemp("evaluated")
+    (root / "docs").mkdir()
+    root.joinpath("digest").write_text(save_tiny(root / "tiny", "tiny", "drawn faces"))
+    evaluate(
+        root / "tiny", cache=root / "cache", docs=root / "docs", device="cpu", budget=Budget.quick(), command="by hand"
+    )
+    return root
+
+
+def test_an_evaluation_leaves_digest_weights_and_statistics_alone(places):
+    loaded = load_model(places / "tiny")
+    assert loaded.digest == places.joinpath("digest").read_text()
+    assert loaded.statistics == {"dynamic": {"order": [1, 0]}}
+
+
+def test_config_card_and_results_page_say_the_same(places):
+    metrics = load_model(places / "tiny").config["metrics"]
+    stated = json.loads((places / "tiny" / "evaluation.json").read_text())
+    swap = stated["fidelity"]["raw"]["swap_psnr"]
+    assert metrics["swap_psnr_db"] == round(swap["value"], 4)
+    assert metrics["gap_db"] == pytest.approx(metrics["reconstruction_psnr_db"] - metrics["swap_psnr_db"], abs=1e-3)
+    assert swap["low"] <= swap["value"] <= swap["high"]
+    line = f"| **swap against the true picture** | **{swap['value']:.2f} ({swap['low']:.2f} to {swap['high']:.2f})** |"
+    card, page = (places / "tiny" / "README.md").read_text(), (places / "docs" / "results.md").read_text()
+    assert line in card
+    assert line in page
+    assert "Not yet." not in card
+    assert card.rstrip().endswith("## Limits")
+    assert "by `by hand`" in page
+
+
+def test_every_factor_is_probed_in_both_codes_and_judged_in_swaps(places):
+    stated = json.loads((places / "tiny" / "evaluation.json").read_text())
+    static = {"skin", "face_shape", "hair_style", "hair_colour", "eyes", "brows", "glasses", "beard", "background"}
+    dynamic = {"smile", "surprise", "turn"}
+    for code in ("static", "dynamic"):
+        assert set(stated["probes"][f"static_from_{code}"]) == static
+        assert set(stated["probes"][f"dynamic_from_{code}"]) == dynamic
+    for part in ("swaps_raw", "swaps_prior", "true_pictures", "reconstructions", "true_swaps"):
+        assert set(stated["judge"][part]["static"]) == static
+        assert set(stated["judge"][part]["dynamic"]) == dynamic
+
+
+def test_the_figure_is_a_small_picture_named_by_the_page(places):
+    figure = places / "docs" / "figures" / "swaps-tiny.png"
+    assert figure.stat().st_size <= MAX_BYTES
+    with Image.open(figure) as picture:
+        assert picture.size == (2 * 6 * 64 + 10, 5 * 64 + 18)
+    assert "figures/swaps-tiny.png" in (places / "docs" / "results.md").read_text()
+
+
+def test_a_second_evaluation_replaces_the_first_and_keeps_other_models(places):
+    page = places / "docs" / "results.md"
+    other = "<!-- model other -->\nkept\n<!-- /model other -->\n"
+    page.write_text(page.read_text() + other)
+    evaluate(places / "tiny", cache=places / "cache", docs=places / "docs", device="cpu", budget=Budget.quick())
+    assert page.read_text().count("<!-- model tiny -->") == 1
+    assert "by hand" not in page.read_text()
+    assert other in page.read_text()
+
+
+def test_sprites_are_evaluated_on_their_sheets(shared_data, tmp_path):
+    save_tiny(tmp_path / "tiny", "tiny", "LPC sprites")
+    results = evaluate(
+        tmp_path / "tiny", data=shared_data / "sprites", cache=tmp_path, device="cpu", budget=Budget.quick()
+    )
+    assert set(results["judge"]["swaps_raw"]["dynamic"]) == {"action", "direction", "pose"}
+    assert set(results["probes"]["static_from_dynamic"]) == {"skin", "legs", "shirt", "hair"}
+
+
+@pytest.mark.parametrize(("data", "remedy"), [("LPC sprites", "layer sheets"), ("7 own clips", "own clips")])
+def test_a_data_set_that_needs_a_folder_says_so(tmp_path, data, remedy):
+    save_tiny(tmp_path / "tiny", "tiny", data)
+    with pytest.raises(DataError, match=f"{remedy}.*--data"):
+        evaluate(tmp_path / "tiny", cache=tmp_path, device="cpu", budget=Budget.quick())
+
+
+def test_text_between_markers_is_replaced_and_all_else_kept():
+    text = "a\n<b>\nold\n</b>\nz\n"
+    assert replace_between(text, "<b>", "</b>", "new") == "a\n<b>\nnew\n</b>\nz\n"
+    assert replace_between("a\n", "<b>", "</b>", "new") == "a\n\n<b>\nnew\n</b>\n"
