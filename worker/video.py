@@ -116,12 +116,15 @@ def read_video(file: FileIO, demuxer: str, limits: Limits, start: float) -> Iter
     seen = 0
     try:
         options = {**pixels, "threads": "1"}
-        with av.open(file, "r", format=demuxer, options=options, container_options=whitelists) as container:
+        with av.open(
+            file, "r", format=demuxer, options=options, container_options=whitelists, metadata_errors="replace"
+        ) as container:
             stream = container.streams.best("video")
             if not isinstance(stream, av.VideoStream) or stream.disposition & Disposition.attached_pic:
                 kinds = ", ".join(sorted({str(other.type) for other in container.streams}))
                 raise Refusal("no-video", f"the file has no video in it, only {kinds or 'an empty container'}")
             context = stream.codec_context
+            check_decoder(context)
             check_size(context.width, context.height, limits)
             # A damaged frame is an error, not something to paint over: a silent repair would change the codes.
             context.options = {"err_detect": "crccheck+explode", **pixels, "threads": "1"}
@@ -180,6 +183,16 @@ def pixel_aspect(ratio: Fraction | None) -> float:
     return aspect if 1 / 16 <= aspect <= 16 else 1.0
 
 
+def check_decoder(context: Any) -> None:
+    """Refuse a stream that no decoder of our list reads; `context` is None where FFmpeg itself knows none."""
+    if context is None or context.name not in DECODERS.split(","):
+        kind = "unknown" if context is None else context.name
+        raise Refusal(
+            "undecodable",
+            f"the video's codec is {kind}, which is not taken: make it H.264, H.265, VP8, VP9, AV1 or MPEG-4 first",
+        )
+
+
 def check_size(width: int, height: int, limits: Limits) -> None:
     """Refuse pictures larger than the limit before anything of their size is allocated."""
     if width * height > limits.frame_pixels:
@@ -195,7 +208,7 @@ def check_container_size(file: FileIO, demuxer: str, limits: Limits) -> None:
     file.seek(0)
     nothing = {"codec_whitelist": "none", "format_whitelist": demuxer_list(demuxer), "protocol_whitelist": "none"}
     try:
-        with av.open(file, "r", format=demuxer, container_options=nothing) as container:
+        with av.open(file, "r", format=demuxer, container_options=nothing, metadata_errors="replace") as container:
             sizes = [(stream.width, stream.height) for stream in container.streams.video]
     except av.FFmpegError:
         return
