@@ -38,7 +38,7 @@ def sprites_vae() -> Recipe:
         name="sprites-vae",
         data="sprites",
         network=compact,
-        steps=22_000,
+        steps=16_000,
         learning_rate=1e-3,
         dynamic_weight=Anneal(start=41.0, share=0.15),
         static_from_others=True,
@@ -52,7 +52,7 @@ def faces_vae() -> Recipe:
         name="faces-vae",
         data="faces",
         network=replace(UnorderedVAEConfig.compact(dynamic_dim=4), pinned_prior=True),
-        steps=20_000,
+        steps=32_000,
         dynamic_weight=Anneal(start=41.0, share=0.1),
     )
 
