@@ -96,7 +96,9 @@ class Decoder:
 
     def prepare(self) -> None:
         """Start the process for the next clip, unless it already waits."""
-        if self._spare is None or not self._spare.alive:
+        if self._spare is not None and not self._spare.alive:
+            self.close()  # somebody killed it, perhaps the system for want of memory
+        if self._spare is None:
             self._spare = DecoderProcess()
 
     def close(self) -> None:

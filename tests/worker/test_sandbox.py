@@ -80,11 +80,12 @@ def test_the_process_knows_nothing_of_our_environment(monkeypatch):
 
 
 def test_a_decoder_killed_on_a_clip_is_said_to_have_crashed_and_the_next_clip_works(clip):
+    others = set(decoders_of(os.getpid()))
     decoder = Decoder()
     options = DecodeOptions(chunk=2)
     chunks = decoder.decode(clip.fileno(), options)
     next(chunks)
-    for pid in decoders_of(os.getpid()):
+    for pid in started_since(others):
         os.kill(pid, signal.SIGSEGV)
     with pytest.raises(DecoderCrashed, match="SIGSEGV") as caught:
         list(chunks)
@@ -94,15 +95,27 @@ def test_a_decoder_killed_on_a_clip_is_said_to_have_crashed_and_the_next_clip_wo
 
 
 def test_a_decoder_that_hangs_is_killed_and_named(clip):
+    others = set(decoders_of(os.getpid()))
     decoder = Decoder()
     decoder.prepare()
-    for pid in decoders_of(os.getpid()):
+    for pid in started_since(others):
         os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
     with pytest.raises(DecodeTimeout, match="longer than is allowed"):
         list(decoder.decode(clip.fileno(), DecodeOptions(limits=Limits(seconds=0.5))))
     assert time.monotonic() - began < 5
-    assert not decoders_of(os.getpid())
+    assert set(decoders_of(os.getpid())) == others
+
+
+def test_a_waiting_process_that_was_killed_is_replaced(clip):
+    others = set(decoders_of(os.getpid()))
+    decoder = Decoder()
+    decoder.prepare()
+    (pid,) = started_since(others)
+    os.kill(pid, signal.SIGKILL)
+    while pid in decoders_of(os.getpid()):
+        time.sleep(0.01)
+    assert sum(len(chunk.frames) for chunk in decoder.decode(clip.fileno(), DecodeOptions())) == 40
 
 
 def test_a_slow_reader_is_not_held_against_the_clip(clip):
@@ -117,11 +130,12 @@ def test_a_slow_reader_is_not_held_against_the_clip(clip):
 
 def test_giving_up_in_the_middle_ends_the_process(clip):
     decoder = Decoder()
+    others = set(decoders_of(os.getpid()))
     chunks = decoder.decode(clip.fileno(), DecodeOptions(chunk=2))
     next(chunks)
-    assert decoders_of(os.getpid())
+    assert started_since(others)
     chunks.close()
-    assert not decoders_of(os.getpid())
+    assert set(decoders_of(os.getpid())) == others
 
 
 def test_a_waiting_process_ends_with_its_parent():
@@ -188,6 +202,13 @@ def test_a_damaged_file_gives_frames_or_a_problem_and_nothing_else(decoder, tmp_
             assert all(np.isfinite(chunk.timestamps).all() for chunk in chunks)
     assert told == 200 or 400 <= told < 500
     decoder.prepare()
+
+
+def started_since(others):
+    """Wait for a decoder process to appear: for a moment after it begins, a process has no command line yet."""
+    while not (found := set(decoders_of(os.getpid())) - others):
+        time.sleep(0.005)
+    return found
 
 
 def decoders_of(parent):
