@@ -18,6 +18,7 @@ PIP_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 ARGS ?=
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= 2
 
 # What is installed follows the content of these files, not their dates, which a checkout changes.
 LISTS := pyproject.toml constraints.txt $(wildcard requirements/*.txt)
@@ -33,7 +34,7 @@ run: $(RUN_READY)
 	@exec $(BIN)/twofold up $(ARGS)
 
 test: $(TEST_READY)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 check: $(TEST_READY)
 	$(BIN)/ruff check .

@@ -16,6 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = os.environ.get("TWOFOLD_TEST_DATA", "")
 DATA_REQUIRED = os.environ.get("TWOFOLD_REQUIRE_DATA") == "1"
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many processes as cores, so one thread each: torch reads this when it is first imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 hypothesis.settings.register_profile("twofold", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("twofold")
 

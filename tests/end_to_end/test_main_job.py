@@ -19,7 +19,7 @@ from tests.end_to_end.clips import as_a_model_sees, decoded, drawn_faces, psnr, 
 from tests.end_to_end.running import System, descendants
 from twofold.client import Client
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.timeout(240)
 
 WAIT = {"Prefer": "wait=60"}
 FORMATS = {
