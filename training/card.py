@@ -38,6 +38,7 @@ An unordered VAE (Helminger et al. 2018, arXiv:1812.03962): a clip becomes one s
 | licence of the data | {data["licence"]} |
 | split | {data["split"]} |
 | training | {steps}, Adam {recipe.learning_rate:g}, seed {recipe.seed} |
+| weight of the static KL | {recipe.static_weight:g} |
 | weight of the dynamic KL | {weight} |
 | static code while training | {others} |
 
