@@ -98,7 +98,7 @@ def test_a_clip_like_the_training_data_is_told_from_a_foreign_one(http, tmp_path
     foreign = post_clip(http, write_h264(tmp_path / "noise.mp4", noise)).json()["fit"]
     assert foreign["typical"] is False
     assert "dB" in foreign["reason"]
-    assert foreign["percentile"] < min(fit["percentile"] for fit in fits)
+    assert foreign["psnr_db"] < min(fit["psnr_db"] for fit in fits)
 
 
 def test_without_waiting_there_is_a_job_to_follow(http, face_clip):
