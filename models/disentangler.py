@@ -19,6 +19,7 @@ class FitScores:
 
     psnr_db: float  # mean over frames of the reconstruction's PSNR
     elbo_nats: float  # the bound, in nats per frame
+    excess_nats: float  # what the bound lacks to the largest that grey levels allow, in nats per frame
     static_kl: float  # KL of the static posterior to its prior, in nats
 
 

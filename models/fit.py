@@ -2,6 +2,10 @@
 
 A model's `config.json` keeps 101 quantiles (0 %, 1 %, …, 100 %) of each score over held-out clips. A new
 clip is placed among them: it is foreign when a score lies outside nearly all of the held-out ones.
+
+The bound itself is not compared: most of it is the entropy of the clip's own grey levels, so that a clip
+in pastel colours scores worse than one in black and white, however well the model knows it. What is
+compared is the excess over that entropy, in nats per frame.
 """
 
 from bisect import bisect_left, bisect_right
@@ -19,7 +23,7 @@ class Fit:
 
     psnr_db: float
     elbo_nats: float  # per frame
-    percentile: float | None  # the worse of the two scores' percentiles among held-out clips
+    percentile: float | None  # the worse of PSNR's and the bound's among held-out clips
     typical: bool | None
     reason: str | None  # one sentence when not typical
 
@@ -27,12 +31,12 @@ class Fit:
 def fit(scores: FitScores, quantiles: Mapping[str, Sequence[float]]) -> Fit:
     """Place the scores of one clip among the model's held-out ones.
 
-    `quantiles` has 101 values for each of "psnr_db", "elbo_nats" and "static_kl", or is empty.
+    `quantiles` has 101 values for each of "psnr_db", "excess_nats" and "static_kl", or is empty.
     """
     if not quantiles:
         return Fit(scores.psnr_db, scores.elbo_nats, None, None, None)
     psnr = percentile(scores.psnr_db, quantiles["psnr_db"])
-    elbo = percentile(scores.elbo_nats, quantiles["elbo_nats"])
+    bound = 100 - percentile(scores.excess_nats, quantiles["excess_nats"])
     surprise = percentile(scores.static_kl, quantiles["static_kl"])
     reason = None
     if psnr <= TAIL:
@@ -41,17 +45,17 @@ def fit(scores: FitScores, quantiles: Mapping[str, Sequence[float]]) -> Fit:
             f"the model cannot redraw this clip: {scores.psnr_db:.1f} dB, where its own kind of clip "
             f"has {typical_psnr:.1f} dB"
         )
-    elif elbo <= TAIL:
+    elif bound <= TAIL:
         reason = (
-            f"the model finds this clip improbable: {scores.elbo_nats:.0f} nats a frame, where its own "
-            f"kind of clip has {quantiles['elbo_nats'][50]:.0f}"
+            f"the model finds this clip improbable: {scores.excess_nats:.0f} nats a frame too many, where its own "
+            f"kind of clip has {quantiles['excess_nats'][50]:.0f}"
         )
     elif surprise >= 100 - TAIL and scores.static_kl > quantiles["static_kl"][-1]:
         reason = (
             "the static code lies far outside the identities the model knows: "
             f"{scores.static_kl:.0f} nats from the prior, at most {quantiles['static_kl'][-1]:.0f} held out"
         )
-    return Fit(scores.psnr_db, scores.elbo_nats, min(psnr, elbo), reason is None, reason)
+    return Fit(scores.psnr_db, scores.elbo_nats, min(psnr, bound), reason is None, reason)
 
 
 def percentile(value: float, quantiles: Sequence[float]) -> float:

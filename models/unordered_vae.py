@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.bernoulli import bernoulli_log_likelihood
+from models.bernoulli import bernoulli_log_likelihood, pixel_entropy
 from models.codes import Codes, DynamicCode, StaticCode
 from models.disentangler import Disentangler, FitScores, merge_frames, peak_signal_to_noise
 from models.frames import CODE_PIXELS, FrameDecoder, trunk
@@ -326,8 +326,10 @@ class UnorderedVAE(Disentangler):
         dynamic_kl = float(kl_divergence(dynamic, prior).mean())
         logits = torch.logit(reconstruction.float(), eps=1e-6)
         log_likelihood = float(bernoulli_log_likelihood(logits, frames).mean())
+        elbo = log_likelihood - dynamic_kl - static_kl / len(frames)
         return FitScores(
             psnr_db=float(peak_signal_to_noise(frames, reconstruction).mean()),
-            elbo_nats=log_likelihood - dynamic_kl - static_kl / len(frames),
+            elbo_nats=elbo,
+            excess_nats=-float(pixel_entropy(frames).mean()) - elbo,
             static_kl=static_kl,
         )

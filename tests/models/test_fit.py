@@ -8,7 +8,7 @@ from models.fit import fit, percentile
 
 QUANTILES = {
     "psnr_db": np.linspace(20, 30, 101).tolist(),
-    "elbo_nats": np.linspace(-3000, -1000, 101).tolist(),
+    "excess_nats": np.linspace(100, 300, 101).tolist(),
     "static_kl": np.linspace(10, 60, 101).tolist(),
 }
 
@@ -23,7 +23,7 @@ def test_a_value_that_many_quantiles_equal_is_in_their_middle() -> None:
 
 
 def test_a_clip_like_the_held_out_ones_is_typical_and_takes_its_worse_percentile() -> None:
-    found = fit(FitScores(psnr_db=27.0, elbo_nats=-2000.0, static_kl=30.0), QUANTILES)
+    found = fit(FitScores(psnr_db=27.0, elbo_nats=-2000.0, excess_nats=200.0, static_kl=30.0), QUANTILES)
     assert found.typical
     assert found.reason is None
     assert found.percentile == pytest.approx(50.0)
@@ -32,9 +32,9 @@ def test_a_clip_like_the_held_out_ones_is_typical_and_takes_its_worse_percentile
 @pytest.mark.parametrize(
     ("scores", "reason"),
     [
-        (FitScores(12.0, -1500.0, 30.0), "cannot redraw"),
-        (FitScores(25.0, -9000.0, 30.0), "improbable"),
-        (FitScores(29.0, -1100.0, 400.0), "far outside the identities"),
+        (FitScores(12.0, -1500.0, 200.0, 30.0), "cannot redraw"),
+        (FitScores(25.0, -9000.0, 900.0, 30.0), "improbable"),
+        (FitScores(29.0, -1100.0, 120.0, 400.0), "far outside the identities"),
     ],
 )
 def test_a_foreign_clip_is_told_why(scores: FitScores, reason: str) -> None:
@@ -44,6 +44,12 @@ def test_a_foreign_clip_is_told_why(scores: FitScores, reason: str) -> None:
 
 
 def test_a_model_without_statistics_does_not_judge() -> None:
-    found = fit(FitScores(25.0, -2000.0, 30.0), {})
+    found = fit(FitScores(25.0, -2000.0, 200.0, 30.0), {})
     assert found.typical is None
     assert found.percentile is None
+
+
+def test_a_clip_in_pastel_colours_is_not_foreign_for_the_entropy_of_its_grey_levels() -> None:
+    """The bound of the same reconstruction error is far lower on mid-tones; its excess over the entropy is not."""
+    pastel = fit(FitScores(psnr_db=27.0, elbo_nats=-7000.0, excess_nats=200.0, static_kl=30.0), QUANTILES)
+    assert pastel.typical

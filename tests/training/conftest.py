@@ -121,7 +121,7 @@ class ByHand(Disentangler):
         return StaticCode(torch.rand(num, 4, generator=generator), torch.zeros(num, 4))
 
     def score(self, frames, reconstruction, codes):
-        return FitScores(0.0, 0.0, 0.0)
+        return FitScores(0.0, 0.0, 0.0, 0.0)
 
 
 @pytest.fixture

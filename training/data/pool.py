@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Float, Int, UInt8
@@ -67,6 +68,11 @@ class ClipPool:
 def as_floats(frames: UInt8[Tensor, "n h w c"]) -> Float[Tensor, "n c h w"]:
     """Pictures in [0, 1] with channels before height and width (in memory they stay last)."""
     return frames.permute(0, 3, 1, 2).float() / 255
+
+
+def as_bytes(frames: Float[Tensor, "n c h w"]) -> UInt8[np.ndarray, "n h w c"]:
+    """Pictures in [0, 1] as 8-bit ones, channels last: the way back."""
+    return (frames * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def different_integers(bounds: Int[Tensor, " b"], count: int, generator: torch.Generator) -> Int[Tensor, "b count"]:

@@ -1,5 +1,6 @@
 """A folder of videos as clips: what a person trains their own model on."""
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,3 +124,17 @@ def split_clips(
     chosen = set(np.random.default_rng(0).permutation(len(clips))[:count].tolist())
     kept = [clip for index, clip in enumerate(clips) if index not in chosen]
     return kept, [clips[index] for index in sorted(chosen)]
+
+
+def through_h264(frames: UInt8[np.ndarray, "t h w 3"], crf: int) -> UInt8[np.ndarray, "t h w 3"]:
+    """The frames as they come back from an H.264 video (4:2:0) of this constant rate factor."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": str(crf)})
+        stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
+        for picture in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    file.seek(0)
+    with av.open(file) as video:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
