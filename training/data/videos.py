@@ -136,5 +136,5 @@ def through_h264(frames: UInt8[np.ndarray, "t h w 3"], crf: int) -> UInt8[np.nda
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     file.seek(0)
-    with av.open(file) as video:
+    with av.open(file, "r") as video:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
