@@ -39,7 +39,7 @@ def swap_matrix(model: Disentangler, data: Drawable, seed: int, progress: Progre
     return as_png(picture)
 
 
-def sheet(sources: UInt8[Tensor, "n c h w"], cells: UInt8[Tensor, "p c h w"]) -> UInt8[np.ndarray, "h w c"]:
+def sheet(sources: UInt8[Tensor, "n c h w"], cells: UInt8[Tensor, "p c h w"]) -> UInt8[np.ndarray, "height width c"]:
     """Lay out one matrix with its sources along the edges."""
     corner = torch.full_like(cells[:1], 255)
     top = torch.cat([corner, sources[ROWS:]])[None]
