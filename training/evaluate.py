@@ -59,7 +59,8 @@ class Budget:
     @classmethod
     def quick(cls) -> "Budget":
         """Seconds, for a first look and for tests: the numbers say little."""
-        return cls(identities=10, partners=2, probe_training=16, judge=JudgeConfig(steps=20, batch=32), examples=64)
+        judge = JudgeConfig(steps=20, batch=32)
+        return cls(identities=10, partners=2, probe_training=16, judge=judge, pool=(40, 8), examples=64)
 
 
 def open_drawable(name: str, data: Path | None, cache: Path, pool: tuple[int, int]) -> Drawable | None:
