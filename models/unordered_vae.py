@@ -66,7 +66,7 @@ class UnorderedVAEConfig:
         """Sizes that two CPU cores can train: a pyramid of widths, most of its work in the decoder.
 
         The paper's equal widths spend most multiplications at the finest size; a pyramid learns about
-        twice as much a minute on a CPU. `style_dim` is our addition (see `Upsampling`).
+        twice as much a minute on a CPU, by one small probe. `style_dim` is our addition (see `Upsampling`).
         """
         return cls(
             widths=(24, 48, 96, 192),
@@ -191,7 +191,8 @@ class DynamicPrior(nn.Module):
 
     Nothing in the bound fixes the scale of z: prior and posterior can grow together, and then a few
     dimensions take all motion at ever finer steps while the others stay empty. A pinned prior has
-    deviations below 1, so that another dimension is cheaper than a longer one. The paper does not say.
+    deviations below 1, which should make another dimension cheaper than a longer one; that it does is not
+    measured yet (docs/results.md). The paper does not say.
     """
 
     def __init__(self, config: UnorderedVAEConfig) -> None:

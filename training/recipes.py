@@ -34,7 +34,8 @@ class Recipe:
 def sprites_vae() -> Recipe:
     """The shipped `sprites-vae`: a pyramid of widths, annealed dynamic KL, f of the other frames.
 
-    The static KL weighs 1/4: at 1, trousers of nearly one colour are not worth the nats that tell them apart.
+    The static KL weighs 1/4, on the guess that at 1 trousers of nearly one colour are not worth the nats that
+    tell them apart. The shipped weights were made by a run that changed on the way (docs/results.md).
     """
     compact = UnorderedVAEConfig.compact(dynamic_dim=8)
     return Recipe(
@@ -54,7 +55,8 @@ def faces_vae() -> Recipe:
 
     Both KL terms end at a weight of 1/4. The Bernoulli likelihood is soft on grey levels (near ½ it is a
     Gaussian of deviation ½), so at weight 1 what distinguishes two faces, a few pixels of glasses or of a
-    smile, drowns in the noise of the codes. The paper does not say what weights it used.
+    smile, may drown in the noise of the codes. The paper does not say what weights it used. The shipped
+    weights were made by a run that changed on the way (docs/results.md).
     """
     return replace(
         sprites_vae(),
