@@ -40,6 +40,7 @@ class UnorderedVAEConfig:
     dynamic_hidden: int
     dynamic_dim: int
     pinned_prior: bool = False  # p(z | f) has deviations of at most 1 (see `DynamicPrior`)
+    dynamic_sees_static: bool = True  # q(z | x, f); without, q(z | x) (see `DynamicPosterior`)
     style_dim: int = 0  # of the codes' mixture that modulates every size of the decoder; 0 for none
     channels: int = 3
     image_size: int = 64
@@ -172,16 +173,23 @@ class StaticPosterior(nn.Module):
 
 
 class DynamicPosterior(nn.Module):
-    """q(zᵢ | xᵢ, f): what this frame does, knowing who is shown."""
+    """q(zᵢ | xᵢ, f): what this frame does, knowing who is shown; or q(zᵢ | xᵢ), not knowing it.
+
+    The paper does not say which. A posterior that sees f can write one motion in another way for every
+    identity, and then a motion moved to somebody else comes out as another one.
+    """
 
     def __init__(self, config: UnorderedVAEConfig) -> None:
         super().__init__()
-        num_in = config.widths[-1] * CODE_PIXELS**2 + config.static_dim
+        self.sees_static = config.dynamic_sees_static
+        num_in = config.widths[-1] * CODE_PIXELS**2 + (config.static_dim if self.sees_static else 0)
         self.layers = mlp(num_in, config.dynamic_hidden, 2 * config.dynamic_dim)
 
     def forward(self, features: Float[Tensor, "n e h w"], static: Float[Tensor, "n s"]) -> Gaussian:
         """The posterior of each frame, given the static code of its clip."""
-        flat = torch.cat([rearrange(features, "n e h w -> n (e h w)"), static], dim=-1)
+        flat = rearrange(features, "n e h w -> n (e h w)")
+        if self.sees_static:
+            flat = torch.cat([flat, static], dim=-1)
         mean, log_var = self.layers(flat).float().chunk(2, dim=-1)
         return Gaussian(mean, log_var)
 
@@ -276,7 +284,12 @@ class UnorderedVAE(Disentangler):
         mean = torch.randn(num, self.static_dim, generator=generator).to(device)
         return StaticCode(mean, torch.zeros_like(mean))
 
-    def bound(self, frames: Float[Tensor, "b t c h w"], static_from_others: bool = False) -> Bound:
+    def bound(
+        self,
+        frames: Float[Tensor, "b t c h w"],
+        static_from_others: bool = False,
+        recoloured: Float[Tensor, "b t c h w"] | None = None,
+    ) -> Bound:
         """The bound of each clip by one reparameterised sample of each code.
 
         Source: the paper's generative story; the bound is the usual one for it (its formulas were not
@@ -286,6 +299,9 @@ class UnorderedVAE(Disentangler):
         With `static_from_others` (t ≥ 3) each frame is explained with the static code of the clip's
         other frames, which cannot hold that frame's pose; the static KL is then the mean over frames.
         This is the paper's future work ("separate frames"), and no longer its bound.
+
+        Dynamic codes are read from `recoloured` where it is given: the same frames in other colours, so
+        that a dynamic code cannot tell colours, nor mean another motion with every colour.
         """
         clips, length = frames.shape[:2]
         flat = merge_frames(frames)
@@ -300,7 +316,8 @@ class UnorderedVAE(Disentangler):
             static = self.static_posterior(per_clip)
             sample = repeat(static.sample(), "b s -> (b t) s", t=length)
             static_kl = kl_divergence(static, standard_normal_like(static))
-        dynamic = self.dynamic_posterior(features, sample)
+        seen = features if recoloured is None else self.features(merge_frames(recoloured))
+        dynamic = self.dynamic_posterior(seen, sample)
         dynamic_kl = kl_divergence(dynamic, self.dynamic_prior(sample))
         logits = self.decoder(sample, dynamic.sample())
         return Bound(

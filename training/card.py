@@ -19,6 +19,9 @@ def model_card(recipe: Recipe, model: UnorderedVAE, data: Mapping[str, str]) -> 
     )
     steps = f"{recipe.steps} steps of {recipe.batch} clips × {recipe.clip_frames} random frames"
     others = "of the clip's other frames" if recipe.static_from_others else "of all frames, as in the paper"
+    read = f"from {'recoloured' if recipe.recoloured else 'the'} frames, " + (
+        "given the static code" if recipe.network.dynamic_sees_static else "without the static code"
+    )
     return f"""---
 library_name: twofold
 license: other
@@ -41,6 +44,7 @@ An unordered VAE (Helminger et al. 2018, arXiv:1812.03962): a clip becomes one s
 | weight of the static KL | {recipe.static_weight:g} |
 | weight of the dynamic KL | {weight} |
 | static code while training | {others} |
+| dynamic codes while training | {read} |
 
 ## Measured on held-out clips
 

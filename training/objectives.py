@@ -9,6 +9,7 @@ from models.disentangler import Disentangler
 from models.unordered_vae import UnorderedVAE
 from training.loop import Terms
 from training.recipes import Recipe
+from training.recolour import recolour
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class BoundObjective:
         if not isinstance(model, UnorderedVAE):
             raise TypeError(f"this objective trains an unordered VAE, got {type(model).__name__}")
         recipe = self.recipe
-        bound = model.bound(frames, recipe.static_from_others)
+        recoloured = recolour(frames) if recipe.recoloured else None
+        bound = model.bound(frames, recipe.static_from_others, recoloured)
         dynamic_weight = recipe.dynamic_weight(progress)
         loss = -(
             bound.log_likelihood - recipe.static_weight * bound.static_kl - dynamic_weight * bound.dynamic_kl

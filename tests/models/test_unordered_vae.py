@@ -225,3 +225,27 @@ def test_a_pinned_prior_never_grows_and_a_free_one_may() -> None:
     assert (free.log_var > 0).any()
     assert (pinned.log_var < 0).all()
     torch.testing.assert_close(pinned.mean, free.mean)
+
+
+def test_a_dynamic_posterior_without_f_has_the_published_size_and_does_not_hear_f() -> None:
+    with torch.device("meta"):
+        paper = UnorderedVAE(replace(UnorderedVAEConfig.paper(), dynamic_sees_static=False))
+    assert parameters(paper.dynamic_posterior) == 2_362_372
+    assert parameters(paper) == 20_756_747
+    posterior = UnorderedVAE(replace(TINY, dynamic_sees_static=False)).dynamic_posterior
+    features = torch.randn(5, TINY.widths[-1], 4, 4)
+    codes = [posterior(features, 9 * torch.randn(5, TINY.static_dim)).mean for _ in range(2)]
+    torch.testing.assert_close(*codes)
+
+
+def test_recoloured_frames_reach_the_dynamic_codes_and_nothing_else() -> None:
+    model = UnorderedVAE(TINY)
+    frames, others = torch.rand(2, 3, 3, 64, 64), torch.rand(2, 3, 3, 64, 64)
+    bounds = []
+    for seen in (None, frames, others):
+        torch.manual_seed(3)
+        bounds.append(model.bound(frames, recoloured=seen))
+    plain, same, other = bounds
+    torch.testing.assert_close(same.elbo, plain.elbo)
+    torch.testing.assert_close(other.static_kl, plain.static_kl)
+    assert not torch.allclose(other.dynamic_kl, plain.dynamic_kl)
