@@ -57,6 +57,7 @@ def main() -> None:
     slots = frames.reshape(SLOTS, options.chunk, options.size, options.size, 3)
     lock_down(options.limits)
     outbox = Outbox(channel, slots, clip)
+    outbox.say({"began": True})  # from here on, what ends this process is the clip
     try:
         with FileIO(clip) as file:
             for time, frame in decode(file, options, finder):

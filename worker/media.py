@@ -88,6 +88,10 @@ class DecoderProcess:
         self.process.wait()
 
 
+class DiedWaiting(Exception):
+    """The process ended before it had looked at the file."""
+
+
 class Decoder:
     """Decodes clips, each in a process of its own that was started while the clip before it was worked on."""
 
@@ -97,7 +101,7 @@ class Decoder:
     def prepare(self) -> None:
         """Start the process for the next clip, unless it already waits."""
         if self._spare is not None and not self._spare.alive:
-            self.close()  # somebody killed it, perhaps the system for want of memory
+            self.close()
         if self._spare is None:
             self._spare = DecoderProcess()
 
@@ -116,13 +120,20 @@ class Decoder:
         """
         if os.fstat(fd).st_size == 0:
             raise EmptyFile("the file has no bytes; a video or a picture was expected")
-        self.prepare()
-        process, self._spare = self._spare, None
-        assert process is not None, "prepare leaves a process waiting"
-        try:
-            yield from _converse(process, fd, options)
-        finally:
-            process.close()
+        for last in (False, True):
+            self.prepare()
+            process, self._spare = self._spare, None
+            assert process is not None, "prepare leaves a process waiting"
+            try:
+                yield from _converse(process, fd, options)
+                return
+            except DiedWaiting:
+                # Somebody killed it, perhaps the system for want of memory: the file is not to blame.
+                if last:
+                    raise _obituary(process) from None
+                log.warning("decoder died before it took its order; another takes it")
+            finally:
+                process.close()
 
 
 def decode(fd: int, options: DecodeOptions) -> Iterator[Chunk]:
@@ -137,20 +148,23 @@ def _converse(process: DecoderProcess, fd: int, options: DecodeOptions) -> Itera
         order = json.dumps(options.to_json()).encode()
         try:
             socket.send_fds(process.channel, [order], [fd, memory.fileno()])
-            for message in _messages(process, options.limits.seconds):
-                if message.get("finished"):
-                    return
-                if "refusal" in message:
-                    kind = PROBLEMS.get(str(message["refusal"]), UndecodableMedia)
-                    raise kind(str(message.get("detail", ""))[:1000])
-                if "failure" in message:
-                    log.error("decoder failed", traceback=str(message["failure"]))
-                    break
-                yield _taken(message, slots)
-                with suppress(BrokenPipeError, ConnectionResetError):  # it may have ended well, its last words unread
-                    process.channel.sendall(b"+")
-        except BrokenPipeError:
-            log.warning("decoder died before its order came")
+        except (BrokenPipeError, ConnectionResetError):
+            raise DiedWaiting from None
+        messages = _messages(process, options.limits.seconds)
+        if "began" not in next(messages, {}):
+            raise DiedWaiting
+        for message in messages:
+            if message.get("finished"):
+                return
+            if "refusal" in message:
+                kind = PROBLEMS.get(str(message["refusal"]), UndecodableMedia)
+                raise kind(str(message.get("detail", ""))[:1000])
+            if "failure" in message:
+                log.error("decoder failed", traceback=str(message["failure"]))
+                break
+            yield _taken(message, slots)
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may have ended well, its last words unread
+                process.channel.sendall(b"+")
     raise _obituary(process)
 
 

@@ -5,6 +5,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -116,6 +117,17 @@ def test_a_waiting_process_that_was_killed_is_replaced(clip):
     while pid in decoders_of(os.getpid()):
         time.sleep(0.01)
     assert sum(len(chunk.frames) for chunk in decoder.decode(clip.fileno(), DecodeOptions())) == 40
+
+
+def test_a_process_that_dies_with_its_order_unread_is_replaced(clip):
+    others = set(decoders_of(os.getpid()))
+    decoder = Decoder()
+    decoder.prepare()
+    (pid,) = started_since(others)
+    os.kill(pid, signal.SIGSTOP)  # alive when asked, so that it gets the order
+    threading.Timer(0.2, os.kill, (pid, signal.SIGKILL)).start()
+    assert sum(len(chunk.frames) for chunk in decoder.decode(clip.fileno(), DecodeOptions())) == 40
+    assert set(decoders_of(os.getpid())) == others
 
 
 def test_a_slow_reader_is_not_held_against_the_clip(clip):
