@@ -18,6 +18,8 @@ def model_card(recipe: Recipe, model: UnorderedVAE, data: Mapping[str, str]) -> 
         else f"from {anneal.start:g} to {anneal.end:g} over the first {anneal.share:.0%} of the steps"
     )
     steps = f"{recipe.steps} steps of {recipe.batch} clips × {recipe.clip_frames} random frames"
+    if recipe.cycles > 1:
+        steps += f" in {recipe.cycles} cycles of the learning rate"
     others = "of the clip's other frames" if recipe.static_from_others else "of all frames, as in the paper"
     read = f"from {'recoloured' if recipe.recoloured else 'the'} frames, " + (
         "given the static code" if recipe.network.dynamic_sees_static else "without the static code"

@@ -91,7 +91,7 @@ def train(
             recipe.batch, recipe.clip_frames, torch.Generator().manual_seed(seed_of(recipe.seed, step))
         ).to(device)
         for group in optimizer.param_groups:
-            rate = cosine_with_warmup(step, recipe.steps, recipe.warmup)
+            rate = cosine_with_warmup(step, recipe.steps, recipe.warmup, recipe.cycles)
             group["lr"] = recipe.learning_rate * rate
         with precision(device):
             terms = objective(model, frames, step / recipe.steps)

@@ -19,6 +19,7 @@ class Recipe:
     steps: int
     learning_rate: float
     warmup: int = 200  # steps
+    cycles: int = 1  # times that the learning rate falls to 0, with equal steps in each
     static_weight: float = 1.0
     dynamic_weight: Anneal = field(default_factory=Anneal)
     static_from_others: bool = False
@@ -30,6 +31,8 @@ class Recipe:
             raise ValueError(
                 f"static_from_others compares two other frames: clip_frames must be at least 3, got {self.clip_frames}"
             )
+        if self.steps % self.cycles:
+            raise ValueError(f"{self.steps} steps do not divide into {self.cycles} equal cycles")
 
 
 def sprites_vae() -> Recipe:
@@ -43,10 +46,11 @@ def sprites_vae() -> Recipe:
         name="sprites-vae",
         data="sprites",
         network=compact,
-        steps=16_000,
+        steps=32_000,
+        cycles=2,
         learning_rate=1e-3,
         static_weight=0.1,
-        dynamic_weight=Anneal(start=41.0, end=0.5, share=0.12),
+        dynamic_weight=Anneal(start=41.0, end=0.5, share=0.06),
         static_from_others=True,
         recoloured=True,
     )
@@ -65,7 +69,7 @@ def faces_vae() -> Recipe:
         name="faces-vae",
         data="faces",
         network=replace(UnorderedVAEConfig.compact(dynamic_dim=4), pinned_prior=True, dynamic_sees_static=False),
-        dynamic_weight=Anneal(start=41.0, end=0.1, share=0.12),
+        dynamic_weight=Anneal(start=41.0, end=0.1, share=0.06),
     )
 
 
@@ -86,7 +90,14 @@ def sprites_vae_paper() -> Recipe:
 
 def own_clips() -> Recipe:
     """A person's own videos (`twofold train --clips`): few clips, so fewer steps than the shipped models."""
-    return replace(sprites_vae(), name="own", data="clips", steps=4_000)
+    return replace(
+        sprites_vae(),
+        name="own",
+        data="clips",
+        steps=4_000,
+        cycles=1,
+        dynamic_weight=Anneal(start=41.0, end=0.5, share=0.12),
+    )
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {

@@ -23,8 +23,13 @@ class Anneal:
         return self.start + (self.end - self.start) * fallen
 
 
-def cosine_with_warmup(step: int, steps: int, warmup: int) -> float:
-    """The share of the full learning rate at `step` of `steps`: linear rise, then half a cosine to 0."""
+def cosine_with_warmup(step: int, steps: int, warmup: int, cycles: int = 1) -> float:
+    """The share of the full learning rate at `step` of `steps`: linear rise, then half a cosine to 0.
+
+    With `cycles` this happens so many times (warm restarts, Loshchilov & Hutter 2017, arXiv:1608.03983).
+    """
+    steps //= cycles
+    step %= steps
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))

@@ -33,7 +33,7 @@ def train_recipe(
         recipe = find_recipe(name)
     except ValueError as error:
         raise LearningFailed(str(error)) from error
-    _run(replace(recipe, steps=steps) if steps else recipe, data, resume, device)
+    _run(replace(recipe, steps=steps, cycles=1) if steps else recipe, data, resume, device)
 
 
 def train_clips(

@@ -22,3 +22,9 @@ def test_the_learning_rate_rises_then_falls_to_zero_and_never_jumps() -> None:
     assert rates[0] == pytest.approx(0.01)
     assert rates[-1] < 1e-4
     assert max(abs(a - b) for a, b in pairwise(rates)) <= 0.011
+
+
+def test_every_cycle_is_the_first_one_again() -> None:
+    once = [cosine_with_warmup(step, 500, 50) for step in range(500)]
+    twice = [cosine_with_warmup(step, 1000, 50, cycles=2) for step in range(1000)]
+    assert twice == once + once

@@ -1,0 +1,152 @@
+"""Our networks are those of the authors' code: same weights in, same numbers out."""
+
+import json
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+from models.drnet_blocks import (
+    Decoder,
+    ResNetEncoder,
+    SceneDiscriminator,
+    dcgan_decoder,
+    dcgan_encoder,
+    vgg_decoder,
+    vgg_encoder,
+)
+from models.drnet_reference import DECODER, DISCRIMINATOR, ForeignWeights, load_reference, rules_for_encoder
+
+CONTENT, POSE, WIDTH = 128, 10, 64
+
+
+@pytest.fixture(scope="module")
+def reference(shared_data):
+    return shared_data / "drnet_reference"
+
+
+@pytest.fixture(scope="module")
+def outputs(reference):
+    with np.load(reference / "outputs.npz") as arrays:
+        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+
+
+@pytest.fixture(scope="module")
+def weights(reference):
+    """Every network's tensors, filled by the rule that the reference numbers were made with."""
+    networks = json.loads((reference / "state_dicts.json").read_text())
+    return {
+        network: {name: filled(name, tuple(shape)) for name, shape in shapes.items()}
+        for network, shapes in networks.items()
+    }
+
+
+def filled(name, shape):
+    noise = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32)
+    if name.endswith("running_var"):
+        noise = 0.5 + 0.5 * abs(noise)
+    elif name.endswith("running_mean"):
+        noise = 0.1 * noise
+    elif len(shape) == 1:
+        noise = (1 if name.endswith("weight") else 0) + 0.1 * noise
+    else:
+        noise = noise / np.sqrt(np.prod(shape[1:]))
+    return torch.from_numpy(noise.astype(np.float32))
+
+
+def pictures(seed, size):
+    return torch.from_numpy(np.random.RandomState(seed).random_sample((2, 3, size, size)).astype(np.float32))
+
+
+def encoder(module, tensors):
+    load_reference(module, tensors, rules_for_encoder(tensors))
+    return module.eval()
+
+
+def decoder(module, tensors) -> Decoder:
+    load_reference(module, tensors, DECODER)
+    return module.eval()
+
+
+def same(ours, theirs):
+    torch.testing.assert_close(ours.reshape(theirs.shape), theirs, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [64, 128])
+@pytest.mark.parametrize("kind", ["dcgan", "dcgan_unet", "vgg_unet"])
+@torch.inference_mode()
+def test_codes_and_pictures_are_those_of_the_authors_networks(kind, size, weights, outputs):
+    content_encoder = encoder(
+        (vgg_encoder if kind == "vgg_unet" else dcgan_encoder)(3, size, CONTENT, WIDTH),
+        weights[f"{kind}_{size}.content_encoder"],
+    )
+    pose_encoder = encoder(dcgan_encoder(3, size, POSE, WIDTH), weights[f"dcgan_{size}.pose_encoder"])
+    joined = kind != "dcgan"
+    drawn = (
+        vgg_decoder(3, size, CONTENT + POSE, WIDTH)
+        if kind == "vgg_unet"
+        else dcgan_decoder(3, size, CONTENT + POSE, WIDTH, joined)
+    )
+    content, skips = content_encoder(pictures(0, size))
+    pose, _ = pose_encoder(pictures(1, size))
+    same(content, outputs[f"{kind}_{size}.content"])
+    same(pose, outputs[f"dcgan_{size}.pose"])
+    same(torch.nn.functional.normalize(pose), outputs[f"dcgan_{size}.pose_normalized"])
+    decoded = decoder(drawn, weights[f"{kind}_{size}.decoder"])(content, pose, skips)
+    same(decoded[:, :, ::4, ::4], outputs[f"{kind}_{size}.decoded"])
+
+
+@pytest.mark.parametrize("size", [64, 128])
+@torch.inference_mode()
+def test_resnet_poses_are_those_of_the_authors_network(size, weights, outputs):
+    pose_encoder = encoder(ResNetEncoder(3, size, POSE, WIDTH), weights[f"resnet_{size}.pose_encoder"])
+    same(pose_encoder(pictures(1, size))[0], outputs[f"resnet_{size}.pose"])
+
+
+@torch.inference_mode()
+def test_the_scene_discriminator_is_the_authors(weights, outputs):
+    discriminator = SceneDiscriminator(POSE, hidden=100)
+    load_reference(discriminator, weights["scene_discriminator"], DISCRIMINATOR)
+    first, second = (torch.tensor(np.random.RandomState(seed).standard_normal((2, POSE))).float() for seed in (2, 3))
+    same(torch.sigmoid(discriminator(first, second)), outputs["scene_discriminator.same"][:, 0])
+
+
+def test_weights_of_another_network_are_refused_by_name(weights):
+    pose = weights["dcgan_64.pose_encoder"]
+    with pytest.raises(
+        ForeignWeights, match=r"main\.4\.weight has shape \(10, 512, 4, 4\), expected \(128, 512, 4, 4\)"
+    ):
+        encoder(dcgan_encoder(3, 64, CONTENT, WIDTH), pose)
+    with pytest.raises(ForeignWeights, match=r"no place for main\.4\.main"):
+        encoder(dcgan_encoder(3, 64, CONTENT, WIDTH), weights["dcgan_128.content_encoder"])
+    with pytest.raises(ForeignWeights, match=r"lack what is called head\.1\.bias"):
+        encoder(
+            dcgan_encoder(3, 64, POSE, WIDTH), {name: value for name, value in pose.items() if name != "main.5.bias"}
+        )
+
+
+@pytest.mark.parametrize(
+    ("network", "millions"),
+    [
+        (dcgan_encoder(3, 64, CONTENT, WIDTH), 3.81),
+        (dcgan_encoder(3, 64, POSE, WIDTH), 2.84),
+        (dcgan_decoder(3, 64, CONTENT + POSE, WIDTH, joined=False), 3.89),
+        (dcgan_decoder(3, 64, CONTENT + POSE, WIDTH, joined=True), 6.64),
+        (dcgan_encoder(3, 128, CONTENT, WIDTH), 8.00),
+        (dcgan_encoder(3, 128, POSE, WIDTH), 7.04),
+        (dcgan_decoder(3, 128, CONTENT + POSE, WIDTH, joined=False), 8.08),
+        (dcgan_decoder(3, 128, CONTENT + POSE, WIDTH, joined=True), 15.03),
+        (vgg_encoder(3, 64, CONTENT, WIDTH), 8.69),
+        (vgg_decoder(3, 64, CONTENT + POSE, WIDTH), 11.90),
+        (vgg_encoder(3, 128, CONTENT, WIDTH), 15.77),
+        (vgg_decoder(3, 128, CONTENT + POSE, WIDTH), 21.35),
+        (ResNetEncoder(3, 64, 10, WIDTH), 11.22),
+        (ResNetEncoder(3, 128, 24, WIDTH), 44.97),
+        (SceneDiscriminator(POSE, 100), 0.012301),
+        (SceneDiscriminator(POSE, 512), 0.273921),
+    ],
+)
+def test_networks_have_as_many_parameters_as_the_papers(network, millions):
+    digits = 6 if millions < 1 else 2
+    assert round(sum(value.numel() for value in network.parameters()) / 1e6, digits) == millions
