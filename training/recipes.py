@@ -38,19 +38,17 @@ class Recipe:
 def sprites_vae() -> Recipe:
     """For `sprites-vae`: a pyramid of widths, annealed dynamic KL, f of the other frames.
 
-    Dynamic codes are read without f and from recoloured frames, so that they mean the same for everybody. The
-    weights that are shipped now were made by an earlier form of this recipe (docs/results.md).
+    Dynamic codes are read without f and from recoloured frames, so that they mean the same for everybody.
     """
     compact = replace(UnorderedVAEConfig.compact(dynamic_dim=8), dynamic_sees_static=False)
     return Recipe(
         name="sprites-vae",
         data="sprites",
         network=compact,
-        steps=32_000,
-        cycles=2,
+        steps=16_000,
         learning_rate=1e-3,
         static_weight=0.1,
-        dynamic_weight=Anneal(start=41.0, end=0.5, share=0.06),
+        dynamic_weight=Anneal(start=41.0, end=0.5, share=0.12),
         static_from_others=True,
         recoloured=True,
     )
@@ -61,15 +59,14 @@ def faces_vae() -> Recipe:
 
     Both KL terms end at a weight of 1/10. The Bernoulli likelihood is soft on grey levels (near ½ it is a
     Gaussian of deviation ½), so at weight 1 what distinguishes two faces, a few pixels of glasses or of a
-    smile, may drown in the noise of the codes. The paper does not say what weights it used. The weights
-    that are shipped now were made by an earlier form of this recipe (docs/results.md).
+    smile, may drown in the noise of the codes. The paper does not say what weights it used.
     """
     return replace(
         sprites_vae(),
         name="faces-vae",
         data="faces",
         network=replace(UnorderedVAEConfig.compact(dynamic_dim=4), pinned_prior=True, dynamic_sees_static=False),
-        dynamic_weight=Anneal(start=41.0, end=0.1, share=0.06),
+        dynamic_weight=Anneal(start=41.0, end=0.1, share=0.12),
     )
 
 
@@ -95,8 +92,6 @@ def own_clips() -> Recipe:
         name="own",
         data="clips",
         steps=4_000,
-        cycles=1,
-        dynamic_weight=Anneal(start=41.0, end=0.5, share=0.12),
     )
 
 
