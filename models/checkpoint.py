@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,14 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from models.disentangler import Disentangler
+from models.drnet import DrNET, DrNETConfig
 from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
 
 FORMAT = 1
+FAMILIES: dict[str, Callable[..., Disentangler]] = {
+    UnorderedVAE.family: lambda **sizes: UnorderedVAE(UnorderedVAEConfig(**sizes)),
+    DrNET.family: lambda **sizes: DrNET(DrNETConfig(**sizes)),
+}
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 
 
@@ -48,11 +53,11 @@ def build(family: str, network: Mapping[str, Any]) -> Disentangler:
         CheckpointError: no such family, or sizes it does not have.
 
     """
-    if family != UnorderedVAE.family:
-        raise CheckpointError(f"unknown family {family!r}, expected {UnorderedVAE.family!r}")
+    if family not in FAMILIES:
+        raise CheckpointError(f"unknown family {family!r}, expected one of {', '.join(FAMILIES)}")
     sizes: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in network.items()}
     try:
-        return UnorderedVAE(UnorderedVAEConfig(**sizes))
+        return FAMILIES[family](**sizes)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"the network's sizes do not fit {family}: {error}") from error
 
@@ -81,7 +86,10 @@ def save_model(
 
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {key: value.detach().cpu().to(dtype).contiguous() for key, value in model.state_dict().items()}
+    tensors = {
+        key: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
+        for key, value in model.state_dict().items()
+    }
     for key, value in tensors.items():
         if not torch.isfinite(value).all():
             raise CheckpointError(f"weight {key} is not finite as {dtype}")

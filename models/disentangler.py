@@ -1,6 +1,7 @@
 """What a family of models must do, in tensors; compositions and the worker are written on this alone."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,12 +16,15 @@ from models.gaussian import Gaussian
 
 @dataclass(frozen=True, slots=True)
 class FitScores:
-    """How well one clip is explained: what `models.fit` compares with the model's held-out clips."""
+    """How well one clip is explained: what `models.fit` compares with the model's held-out clips.
+
+    A family without a likelihood has the first alone.
+    """
 
     psnr_db: float  # mean over frames of the reconstruction's PSNR
-    elbo_nats: float  # the bound, in nats per frame
-    excess_nats: float  # what the bound lacks to the largest that grey levels allow, in nats per frame
-    static_kl: float  # KL of the static posterior to its prior, in nats
+    elbo_nats: float | None = None  # the bound, in nats per frame
+    excess_nats: float | None = None  # what the bound lacks to the largest that grey levels allow, in nats per frame
+    static_kl: float | None = None  # KL of the static posterior to its prior, in nats
 
 
 class Disentangler(nn.Module, ABC):
@@ -44,8 +48,11 @@ class Disentangler(nn.Module, ABC):
         """What the codes are computed from, frame by frame: a long clip goes through here in chunks."""
 
     @abstractmethod
-    def codes(self, features: Float[Tensor, "t ..."]) -> Codes:
-        """The codes of the one clip whose frames have these features (b = 1)."""
+    def codes(self, features: Float[Tensor, "t ..."], frame: Callable[[int], Float[Tensor, "c h w"]]) -> Codes:
+        """The codes of the one clip whose frames have these features (b = 1).
+
+        `frame` gives a frame again by its number, to a family that keeps more of one frame than its features.
+        """
 
     @abstractmethod
     def encode(self, frames: Float[Tensor, "b t c h w"]) -> Codes:
@@ -81,9 +88,8 @@ def peak_signal_to_noise(frames: Float[Tensor, "t c h w"], others: Float[Tensor,
 
 def encode_in_chunks(model: Disentangler, frames: Float[Tensor, "t c h w"], chunk: int = 64) -> Codes:
     """`model.encode` of one clip of any length, in bounded memory."""
-    return model.codes(
-        torch.cat([model.features(frames[first : first + chunk]) for first in range(0, len(frames), chunk)])
-    )
+    features = torch.cat([model.features(frames[first : first + chunk]) for first in range(0, len(frames), chunk)])
+    return model.codes(features, lambda number: frames[number])
 
 
 def decode_in_chunks(

@@ -22,7 +22,7 @@ class Fit:
     """The scores of a clip and what they say; `percentile` is None for a model without statistics."""
 
     psnr_db: float
-    elbo_nats: float  # per frame
+    elbo_nats: float | None  # per frame; None for a family without a likelihood
     percentile: float | None  # the worse of PSNR's and the bound's among held-out clips
     typical: bool | None
     reason: str | None  # one sentence when not typical
@@ -31,13 +31,16 @@ class Fit:
 def fit(scores: FitScores, quantiles: Mapping[str, Sequence[float]]) -> Fit:
     """Place the scores of one clip among the model's held-out ones.
 
-    `quantiles` has 101 values for each of "psnr_db", "excess_nats" and "static_kl", or is empty.
+    `quantiles` has 101 values for each of "psnr_db", "excess_nats" and "static_kl", of which a family
+    without a likelihood has the first alone; or it is empty.
     """
     if not quantiles:
         return Fit(scores.psnr_db, scores.elbo_nats, None, None, None)
     psnr = percentile(scores.psnr_db, quantiles["psnr_db"])
-    bound = 100 - percentile(scores.excess_nats, quantiles["excess_nats"])
-    surprise = percentile(scores.static_kl, quantiles["static_kl"])
+    bound, surprise, known = psnr, 0.0, 0.0
+    if scores.excess_nats is not None and scores.static_kl is not None:
+        bound = 100 - percentile(scores.excess_nats, quantiles["excess_nats"])
+        surprise, known = percentile(scores.static_kl, quantiles["static_kl"]), quantiles["static_kl"][-1]
     reason = None
     if psnr <= TAIL:
         typical_psnr = quantiles["psnr_db"][50]
@@ -50,10 +53,10 @@ def fit(scores: FitScores, quantiles: Mapping[str, Sequence[float]]) -> Fit:
             f"the model finds this clip improbable: {scores.excess_nats:.0f} nats a frame too many, where its own "
             f"kind of clip has {quantiles['excess_nats'][50]:.0f}"
         )
-    elif surprise >= 100 - TAIL and scores.static_kl > quantiles["static_kl"][-1]:
+    elif surprise >= 100 - TAIL and scores.static_kl is not None and scores.static_kl > known:
         reason = (
             "the static code lies far outside the identities the model knows: "
-            f"{scores.static_kl:.0f} nats from the prior, at most {quantiles['static_kl'][-1]:.0f} held out"
+            f"{scores.static_kl:.0f} nats from the prior, at most {known:.0f} held out"
         )
     return Fit(scores.psnr_db, scores.elbo_nats, min(psnr, bound), reason is None, reason)
 

@@ -11,6 +11,7 @@ the mean over all ordered pairs as the way to combine comparisons; q(zᵢ) sees 
 decoder by one dense layer; 'same' padding and a slope of 0.2; one KL weight of 1 each.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -244,7 +245,7 @@ class UnorderedVAE(Disentangler):
         features: Tensor = self.trunk(frames.contiguous(memory_format=torch.channels_last))
         return features
 
-    def codes(self, features: Float[Tensor, "t e 4 4"]) -> Codes:
+    def codes(self, features: Float[Tensor, "t e 4 4"], frame: Callable[[int], Float[Tensor, "c h w"]]) -> Codes:
         """Posterior means and deviations of one clip; dynamic codes are read given the static mean."""
         return self._codes(features[None])
 

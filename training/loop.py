@@ -30,8 +30,9 @@ class Terms:
     shown: dict[str, Float[Tensor, ""]]
 
 
-# A family's loss on a batch of clips (b t c h w, in [0, 1]), at `progress` in [0, 1] of the run.
-Objective = Callable[[Disentangler, Tensor, float], Terms]
+# A family's losses on a batch of clips (b t c h w, in [0, 1]), at `progress` in [0, 1] of the run, one after the
+# other: the optimizer has stepped by the one before when the next is computed.
+Objective = Callable[[Disentangler, Tensor, float], Iterator[Terms]]
 
 
 @dataclass(slots=True)
@@ -93,18 +94,21 @@ def train(
         for group in optimizer.param_groups:
             rate = cosine_with_warmup(step, recipe.steps, recipe.warmup, recipe.cycles)
             group["lr"] = recipe.learning_rate * rate
-        with precision(device):
-            terms = objective(model, frames, step / recipe.steps)
-        optimizer.zero_grad(set_to_none=True)
-        terms.loss.backward()  # type: ignore[no-untyped-call]
-        # Reading the loss waits for a GPU, so it is read there only now and then.
-        if device.type == "cpu" or step % LOG_EVERY == 0:
-            check_finite(terms, step)
-        optimizer.step()
+        losses = objective(model, frames, step / recipe.steps)
+        latest: dict[str, Tensor] = {}
+        while (terms := following(losses, device)) is not None:
+            optimizer.zero_grad(set_to_none=True)
+            terms.loss.backward()  # type: ignore[no-untyped-call]
+            latest |= terms.shown
+            # Reading the loss waits for a GPU, so it is read there only now and then.
+            if device.type == "cpu" or step % LOG_EVERY == 0:
+                check_finite(terms.loss, latest, step)
+            optimizer.step()  # what has no gradient stays as it is, its moments too
+            loss = terms.loss
         step += 1
         clock.tick()
         if step % LOG_EVERY == 0 or device.type == "cpu":
-            shown = {name: float(value) for name, value in terms.shown.items()}
+            shown = {name: float(value) for name, value in latest.items()}
             hooks.on_step(step, shown, clock.frames_per_second)
             if step % LOG_EVERY == 0:
                 folder.log({"step": step, **shown, "frames_per_second": clock.frames_per_second})
@@ -112,7 +116,7 @@ def train(
             with evaluating(model), precision(device):
                 folder.log({"step": step, **hooks.measure(model)})
         if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
-            check_finite(terms, step)
+            check_finite(loss, latest, step)
             folder.save(step, model, optimizer)
             saved_at = time.monotonic()
     folder.save(step, model, optimizer)
@@ -125,17 +129,23 @@ def seed_of(seed: int, step: int) -> int:
     return (seed * 1_000_003 + step) % 2**63
 
 
-def check_finite(terms: Terms, step: int) -> None:
+def following(losses: Iterator[Terms], device: torch.device) -> Terms | None:
+    """The next loss of a step, in the precision of the device; None after the last."""
+    with precision(device):
+        return next(losses, None)
+
+
+def check_finite(loss: Float[Tensor, ""], shown: Mapping[str, Tensor], step: int) -> None:
     """Refuse a loss that is NaN or infinite.
 
     Raises:
         NonFiniteLoss: it is; the message names the terms and the remedy.
 
     """
-    if not math.isfinite(float(terms.loss.detach())):
-        shown = ", ".join(f"{name} {float(value):.4g}" for name, value in terms.shown.items())
+    if not math.isfinite(float(loss.detach())):
+        terms = ", ".join(f"{name} {float(value):.4g}" for name, value in shown.items())
         raise NonFiniteLoss(
-            f"the loss is not finite at step {step} ({shown}); the last good checkpoint is kept: resume "
+            f"the loss is not finite at step {step} ({terms}); the last good checkpoint is kept: resume "
             "with a lower learning rate, or look for broken clips"
         )
 

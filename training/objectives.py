@@ -1,11 +1,17 @@
 """What each family minimises: its paper's bound, with the weights of a recipe."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
+from torch.func import functional_call
+from torch.nn import functional
 
-from models.disentangler import Disentangler
+from models.disentangler import Disentangler, merge_frames
+from models.drnet import DrNET
 from models.unordered_vae import UnorderedVAE
 from training.loop import Terms
 from training.recipes import Recipe
@@ -22,8 +28,8 @@ class BoundObjective:
 
     recipe: Recipe
 
-    def __call__(self, model: Disentangler, frames: Float[Tensor, "b t c h w"], progress: float) -> Terms:
-        """The loss and the terms of the bound, per frame where a sum over frames."""
+    def __call__(self, model: Disentangler, frames: Float[Tensor, "b t c h w"], progress: float) -> Iterator[Terms]:
+        """The one loss of a step, and the terms of the bound, per frame where a sum over frames."""
         if not isinstance(model, UnorderedVAE):
             raise TypeError(f"this objective trains an unordered VAE, got {type(model).__name__}")
         recipe = self.recipe
@@ -34,7 +40,7 @@ class BoundObjective:
             bound.log_likelihood - recipe.static_weight * bound.static_kl - dynamic_weight * bound.dynamic_kl
         ).mean()
         length = frames.shape[1]
-        return Terms(
+        yield Terms(
             loss=loss,
             shown={
                 "log_likelihood": bound.log_likelihood.detach().mean() / length,
@@ -43,3 +49,68 @@ class BoundObjective:
                 "elbo": bound.elbo.detach().mean() / length,
             },
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AdversarialObjective:
+    """DrNET's two losses of a step: the discriminator's, then that of encoders and decoder.
+
+    Of each clip come four frames: contents c₁, c₂ and poses p₁, p₂, all drawn alike (the authors' later code
+    takes the first four frames of every clip, so that content and pose are never far apart). With C's label 1
+    for "different videos":
+
+        L_C    = BCE(C(h(p₁), h(p₂)), 0 or 1)             half of the pairs from one clip, half from two
+        L_rec  = ‖D(E_c(c₁), E_p(p₁)) − p₁‖²              mean over pixels
+        L_sim  = ‖E_c(c₁) − sg E_c(c₂)‖²                  mean over the code; sg stops the gradient
+        L_adv  = BCE(C(E_p(p₁), sg E_p(p₂)), ½)           C cannot tell, and learns nothing from it
+        L      = L_rec + α L_sim + β L_adv
+
+    Source: Denton & Birodkar 2017 (arXiv:1705.10915), §3, eq. 1 to 4; the order of the steps and the means as in
+    the authors' code.
+    """
+
+    similarity_weight: float = 1.0  # α
+    adversarial_weight: float = 1e-4  # β
+
+    def __call__(self, model: Disentangler, frames: Float[Tensor, "b 4 c h w"], progress: float) -> Iterator[Terms]:
+        """First L_C, whose gradient reaches C alone; then L, whose gradient reaches all but C."""
+        if not isinstance(model, DrNET):
+            raise TypeError(f"this objective trains a DrNET, got {type(model).__name__}")
+        contents, poses = frames[:, :2], frames[:, 2:]
+        pose, other_pose = rearrange(model.pose(merge_frames(poses)), "(b two) z -> two b z", two=2)
+        yield discriminator_terms(model, pose.detach(), other_pose.detach())
+
+        codes, maps = model.content(merge_frames(contents))
+        content, other_content = rearrange(codes, "(b two) s -> two b s", two=2)
+        redrawn = model.decoder(content, pose, [part[::2] for part in maps])
+        reconstruction = functional.mse_loss(redrawn, poses[:, 0])
+        similarity = functional.mse_loss(content, other_content.detach())
+        fixed = {name: value.detach() for name, value in model.discriminator.named_parameters()}
+        logits = functional_call(model.discriminator, fixed, (pose, other_pose.detach()))
+        adversarial = functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, 0.5))
+        yield Terms(
+            loss=reconstruction + self.similarity_weight * similarity + self.adversarial_weight * adversarial,
+            shown={
+                "reconstruction": reconstruction.detach(),
+                "similarity": similarity.detach(),
+                "adversarial": adversarial.detach(),
+            },
+        )
+
+
+def discriminator_terms(model: DrNET, pose: Float[Tensor, "b z"], other_pose: Float[Tensor, "b z"]) -> Terms:
+    """L_C: the second half of the pairs get the second pose of the clip beside theirs, so that all truly differ.
+
+    Raises:
+        ValueError: fewer than 4 clips, so that there is no other clip in the half.
+
+    """
+    same = len(pose) // 2
+    if same < 2:
+        raise ValueError(f"the discriminator compares clips: a batch has at least 4, got {len(pose)}")
+    second = torch.cat([other_pose[:same], other_pose[same:].roll(1, dims=0)])
+    labels = (torch.arange(len(pose), device=pose.device) >= same).float()
+    logits = model.discriminator(pose, second)
+    loss = functional.binary_cross_entropy_with_logits(logits, labels)
+    right = ((logits > 0).float() == labels).float().mean()
+    return Terms(loss=loss, shown={"discriminator": loss.detach(), "discriminator_right": right.detach()})

@@ -1,5 +1,6 @@
 """What `config.json` keeps of the held-out clips: the scale of every fit, and the spread of the dynamic code."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def statistics_of(model: Disentangler, held_out: ClipPool, num_clips: int = 300)
     """
     generator = torch.Generator().manual_seed(0)
     device = next(model.parameters()).device
-    scores: dict[str, list[float]] = {"psnr_db": [], "elbo_nats": [], "excess_nats": [], "static_kl": []}
+    scores: dict[str, list[float]] = {}
     means, stds, prior_stds = [], [], []
     for number in range(min(num_clips, MAX_CLIPS)):
         frames = cut_clip(held_out, number, generator)
@@ -40,13 +41,14 @@ def statistics_of(model: Disentangler, held_out: ClipPool, num_clips: int = 300)
         codes = encode_in_chunks(model, frames)
         again = decode_in_chunks(model, codes.static, codes.dynamic.mean[0])
         score = model.score(frames, again, codes)
-        for name, values in scores.items():
-            values.append(float(getattr(score, name)))
+        for name, value in asdict(score).items():
+            if value is not None:
+                scores.setdefault(name, []).append(value)
         means.append(codes.dynamic.mean[0].cpu())
         stds.append(codes.dynamic.std[0].cpu())
         prior_stds.append(model.prior(codes.static).std.cpu())
     mean, std = torch.cat(means), torch.cat(stds)
-    activity = mean.var(0) / (std**2).mean(0)
+    activity = mean.var(0) / (std**2).mean(0).clamp_min(1e-12)
     return {
         "fit": {name: np.quantile(values, np.linspace(0, 1, 101)).tolist() for name, values in scores.items()},
         "dynamic": {

@@ -93,9 +93,11 @@ def encode_clip(loaded: LoadedModel, chunks: Iterable[Chunk], device: str, repor
         pictures.append(chunk.frames)
         timestamps.append(chunk.timestamps)
         report("encoding", 0.6 * chunk.position)
-    codes = on_cpu(model.codes(torch.cat(features)))
-    features.clear()
     frames = np.concatenate(pictures)
+    codes = on_cpu(
+        model.codes(torch.cat(features), lambda number: to_frames(frames[number : number + 1], model, device)[0])
+    )
+    features.clear()
     report("reconstructing", 0.65)
     reconstruction = decode_motion(loaded, codes.static, codes.dynamic.mean[0], device)
     report("reconstructing", 0.9)

@@ -70,7 +70,7 @@ def warm_up(loaded: LoadedModel, device: str) -> None:
     """Run a model on a black clip of two frames: what is allocated and chosen at the first call is so now."""
     model = loaded.model
     frames = torch.zeros(2, model.channels, model.image_size, model.image_size, device=device)
-    codes = model.codes(model.features(frames))
+    codes = model.codes(model.features(frames), lambda number: frames[number])
     model.decode(codes.static, codes.dynamic.mean)
 
 

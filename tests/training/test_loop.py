@@ -1,6 +1,7 @@
 """A run is decided by its recipe: it repeats, resumes exactly, and stops on a loss that is not finite."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,9 +82,9 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_keeps_the_checkpoin
     good = run(tmp_path, pool, stop_after=3)
     objective = BoundObjective(RECIPE)
 
-    def broken(model: UnorderedVAE, frames: torch.Tensor, progress: float) -> Terms:
-        terms = objective(model, frames, progress)
-        return Terms(terms.loss * torch.nan, terms.shown)
+    def broken(model: UnorderedVAE, frames: torch.Tensor, progress: float) -> Iterator[Terms]:
+        for terms in objective(model, frames, progress):
+            yield Terms(terms.loss * torch.nan, terms.shown)
 
     model = UnorderedVAE(RECIPE.network)
     with pytest.raises(NonFiniteLoss, match=r"at step 3 .*lower learning rate"):

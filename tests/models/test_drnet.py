@@ -1,0 +1,89 @@
+"""DrNET's codes: which frame gives the content, what is kept beside it, and what the model can sample."""
+
+import pytest
+import torch
+
+from models.checkpoint import CheckpointError, build, load_model, save_model
+from models.disentangler import encode_in_chunks
+from models.drnet import DrNET, DrNETConfig
+
+
+def tiny(**sizes) -> DrNET:
+    config = DrNETConfig(**{"content": "dcgan", "pose": "dcgan", "static_dim": 6, "dynamic_dim": 3, "width": 4} | sizes)
+    return DrNET(config).eval()
+
+
+@pytest.fixture
+def frames():
+    return torch.rand(2, 5, 3, 64, 64)
+
+
+@pytest.mark.parametrize("content", ["dcgan", "dcgan_unet", "vgg_unet"])
+@pytest.mark.parametrize("pose", ["dcgan", "resnet"])
+@torch.inference_mode()
+def test_a_clip_in_chunks_has_the_codes_and_pictures_of_the_whole(content, pose, frames):
+    model = tiny(content=content, pose=pose)
+    whole, chunked = model.encode(frames[:1]), encode_in_chunks(model, frames[0], chunk=2)
+    torch.testing.assert_close(whole.static.mean, chunked.static.mean)
+    torch.testing.assert_close(whole.dynamic.mean, chunked.dynamic.mean)
+    again = [model.decode(codes.static, codes.dynamic.mean) for codes in (whole, chunked)]
+    assert again[0].shape == (1, 5, 3, 64, 64)
+    torch.testing.assert_close(*again)
+
+
+@torch.inference_mode()
+def test_the_content_is_that_of_a_frame_whatever_the_order(frames):
+    model = tiny(content="dcgan_unet")
+    shuffled = frames[:, [3, 1, 4, 0, 2]]
+    codes, other = model.encode(frames), model.encode(shuffled)
+    torch.testing.assert_close(codes.static.mean, other.static.mean)
+    for maps, others in zip(codes.static.skips, other.static.skips, strict=True):
+        torch.testing.assert_close(maps, others)
+    of_frames = torch.stack([model.content(frames[:, number])[0] for number in range(5)], 1)
+    nearest = (of_frames - codes.static.mean[:, None]).abs().amax(2).amin(1)
+    assert float(nearest.max()) < 1e-5
+
+
+@torch.inference_mode()
+def test_codes_do_not_depend_on_who_else_is_in_the_batch(frames):
+    model = tiny()
+    alone, together = model.encode(frames[:1]), model.encode(frames)
+    torch.testing.assert_close(alone.dynamic.mean, together.dynamic.mean[:1])
+    torch.testing.assert_close(alone.static.mean, together.static.mean[:1])
+
+
+@torch.inference_mode()
+def test_unit_poses_have_length_1(frames):
+    lengths = tiny(unit_pose=True).encode(frames).dynamic.mean.norm(dim=2)
+    torch.testing.assert_close(lengths, torch.ones(2, 5))
+
+
+def test_a_vector_of_content_can_be_sampled_and_a_unets_cannot():
+    model = tiny()
+    model.content_mean += 0.5
+    model.content_factor *= 0.1
+    drawn = model.sample_static(2000, torch.Generator().manual_seed(0)).mean
+    assert drawn.mean() == pytest.approx(0.5, abs=0.01)
+    assert drawn.std() == pytest.approx(0.1, abs=0.01)
+    with pytest.raises(ValueError, match="maps of a real frame"):
+        tiny(content="dcgan_unet").sample_static(1, torch.Generator())
+
+
+def test_a_saved_model_is_the_same_model(tmp_path, frames):
+    model = tiny(content="vgg_unet", pose="resnet")
+    model.train()
+    model.pose(frames[0])  # batch statistics other than the initial ones
+    model.eval()
+    save_model(tmp_path, "tiny", model, data={}, card="", dtype=torch.float32)
+    loaded = load_model(tmp_path).model
+    codes, again = model.encode(frames), loaded.encode(frames)
+    torch.testing.assert_close(codes.dynamic.mean, again.dynamic.mean)
+    save_model(tmp_path, "tiny", model, data={}, card="")  # as fp16, its counters of batches as they are
+    assert load_model(tmp_path).config["family"] == "drnet"
+
+
+def test_sizes_that_do_not_exist_are_refused():
+    with pytest.raises(CheckpointError, match="image_size must be 64 or 128, got 96"):
+        build("drnet", {"content": "dcgan", "pose": "dcgan", "image_size": 96})
+    with pytest.raises(CheckpointError, match="(?s)do not fit drnet.*pose"):
+        build("drnet", {"content": "dcgan", "pose": "vgg"})

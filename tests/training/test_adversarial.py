@@ -1,0 +1,107 @@
+"""Who learns from which of DrNET's losses: every gradient stop of the paper, and pairs that truly differ."""
+
+import pytest
+import torch
+
+from models.drnet import DrNET, DrNETConfig
+from training.objectives import AdversarialObjective, discriminator_terms
+
+CONFIG = DrNETConfig(content="dcgan", pose="dcgan", static_dim=6, dynamic_dim=3, width=4, discriminator_hidden=64)
+
+
+def lively() -> DrNET:
+    """A model whose first weights are large enough for every gradient to be seen."""
+    model = DrNET(CONFIG)
+    for layer in model.modules():
+        if hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()
+    return model
+
+
+@pytest.fixture
+def model():
+    return lively().train()
+
+
+@pytest.fixture
+def frames():
+    return torch.rand(6, 4, 3, 64, 64)
+
+
+def learns(module) -> bool:
+    """Whether a gradient other than zero reaches the module."""
+    return any(value.grad is not None and bool(value.grad.abs().max() > 0) for value in module.parameters())
+
+
+def test_the_discriminators_step_teaches_the_discriminator_alone(model, frames):
+    next(AdversarialObjective()(model, frames, 0.0)).loss.backward()
+    assert learns(model.discriminator)
+    assert not any(learns(part) for part in (model.content_encoder, model.pose_encoder, model.decoder))
+
+
+def test_the_main_step_teaches_all_but_the_discriminator(model, frames):
+    losses = AdversarialObjective(adversarial_weight=1.0)(model, frames, 0.0)
+    next(losses)
+    next(losses).loss.backward()
+    assert not learns(model.discriminator)
+    assert all(learns(part) for part in (model.content_encoder, model.pose_encoder, model.decoder))
+    assert next(losses, None) is None
+
+
+def gradient_at_frames(model, frames, weight):
+    """What a weight of one term changes in the gradient at the four frames of each clip, of each frame the largest."""
+    gradients = []
+    for of_term in (0.0, 1.0):
+        seen = frames.clone().requires_grad_()
+        losses = AdversarialObjective(**{"similarity_weight": 0.0, "adversarial_weight": 0.0} | {weight: of_term})(
+            model, seen, 0.0
+        )
+        next(losses)
+        next(losses).loss.backward()
+        gradients.append(seen.grad)
+    return (gradients[1] - gradients[0]).abs().amax((0, 2, 3, 4))
+
+
+def test_similarity_pulls_the_first_content_to_the_second_and_not_the_second_to_the_first(frames):
+    model = lively().eval()  # a batch's statistics would tie all frames together
+    first, second, *poses = gradient_at_frames(model, frames, "similarity_weight")
+    assert first > 0
+    assert second == 0
+    assert all(pose == 0 for pose in poses)
+
+
+def test_the_adversary_moves_the_first_pose_alone(frames):
+    model = lively().eval()
+    *contents, first, second = gradient_at_frames(model, frames, "adversarial_weight")
+    assert first > 0
+    assert second == 0
+    assert all(content == 0 for content in contents)
+
+
+def test_the_discriminator_can_learn_to_be_right_of_poses_that_tell_the_clip(model):
+    torch.manual_seed(0)
+    clips = torch.randn(64, 3) * 3  # a pose that is nothing but whose it is
+    optimizer = torch.optim.Adam(model.discriminator.parameters(), 0.01)
+    for _ in range(800):
+        order = torch.randperm(64)
+        terms = discriminator_terms(model, clips[order], clips[order])
+        optimizer.zero_grad()
+        terms.loss.backward()
+        optimizer.step()
+    assert terms.shown["discriminator_right"] > 0.9
+
+
+def test_no_pair_called_different_is_of_one_clip(model):
+    clips = torch.arange(8.0)[:, None].expand(8, 3)
+    seen = []
+    model.discriminator.forward = lambda first, second: (
+        seen.append((first[:, 0], second[:, 0])) or model.discriminator.layers(torch.cat([first, second], 1))[:, 0]
+    )
+    discriminator_terms(model, clips, clips)
+    first, second = seen[0]
+    assert torch.equal(first == second, torch.tensor([True] * 4 + [False] * 4))
+
+
+def test_a_batch_without_other_clips_is_refused(model):
+    with pytest.raises(ValueError, match="at least 4, got 3"):
+        discriminator_terms(model, torch.zeros(3, 3), torch.zeros(3, 3))
