@@ -85,5 +85,5 @@ def test_a_saved_model_is_the_same_model(tmp_path, frames):
 def test_sizes_that_do_not_exist_are_refused():
     with pytest.raises(CheckpointError, match="image_size must be 64 or 128, got 96"):
         build("drnet", {"content": "dcgan", "pose": "dcgan", "image_size": 96})
-    with pytest.raises(CheckpointError, match="(?s)do not fit drnet.*pose"):
+    with pytest.raises(CheckpointError, match=r"(?s)do not fit drnet.*pose"):
         build("drnet", {"content": "dcgan", "pose": "vgg"})
