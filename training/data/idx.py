@@ -1,0 +1,37 @@
+"""The idx format of MNIST: arrays of bytes behind a small header, plain or gzipped."""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from training.data.errors import DataError
+
+UNSIGNED_BYTE = 8
+
+
+def read_idx(path: Path) -> UInt8[np.ndarray, "..."]:
+    """The array of a file: two zero bytes, the type (8, bytes), the number of axes, big-endian sizes, the values.
+
+    Raises:
+        DataError: the file is missing, cut off, or holds something else.
+
+    """
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    if len(content) < 4 or content[:3] != bytes((0, 0, UNSIGNED_BYTE)):
+        raise DataError(f"{path} is no idx file of bytes: it begins with {content[:4].hex(' ')}, expected 00 00 08")
+    axes = content[3]
+    header = 4 + 4 * axes
+    shape = np.frombuffer(content[4:header], ">u4") if len(content) >= header else None
+    if shape is None or len(content) - header != math.prod(shape.tolist()):
+        stated = "more" if shape is None else f"{header + math.prod(shape.tolist())}"
+        raise DataError(f"{path} has {len(content)} bytes, and its header states {stated}")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape.tolist())
