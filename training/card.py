@@ -2,37 +2,62 @@
 
 from collections.abc import Mapping
 
-from models.unordered_vae import UnorderedVAE
-from training.recipes import Recipe
+from models.disentangler import Disentangler
+from models.unordered_vae import UnorderedVAEConfig
+from training.recipes import AdversarialLoss, Recipe
 
 METRICS_BEGIN, METRICS_END = "<!-- metrics -->", "<!-- /metrics -->"
 
 
-def model_card(recipe: Recipe, model: UnorderedVAE, data: Mapping[str, str]) -> str:
+PAPERS = {
+    "unordered_vae": "An unordered VAE (Helminger et al. 2018, arXiv:1812.03962)",
+    "drnet": "A DrNET (Denton & Birodkar 2017, arXiv:1705.10915)",
+}
+LIMITS = {
+    "unordered_vae": "The likelihood is a relaxed Bernoulli\none on grey levels, so its bound does not compare with "
+    "that of Gaussian models.",
+    "drnet": "It has no\nlikelihood, so that a clip's fit is judged by its reconstruction alone.",
+}
+
+
+def loss_rows(recipe: Recipe) -> dict[str, str]:
+    """What of the loss is worth saying, title and value."""
+    if isinstance(recipe.loss, AdversarialLoss):
+        return {
+            "weight of the similarity": f"{recipe.loss.similarity_weight:g}",
+            "weight of the adversary": f"{recipe.loss.adversarial_weight:g}",
+        }
+    anneal = recipe.loss.dynamic_weight
+    given = isinstance(recipe.network, UnorderedVAEConfig) and recipe.network.dynamic_sees_static
+    return {
+        "weight of the static KL": f"{recipe.loss.static_weight:g}",
+        "weight of the dynamic KL": "1 throughout, as in the paper"
+        if anneal.start == anneal.end == 1
+        else f"from {anneal.start:g} to {anneal.end:g} over the first {anneal.share:.0%} of the steps",
+        "static code while training": "of the clip's other frames"
+        if recipe.loss.static_from_others
+        else "of all frames, as in the paper",
+        "dynamic codes while training": f"from {'recoloured' if recipe.loss.recoloured else 'the'} frames, "
+        f"{'given' if given else 'without'} the static code",
+    }
+
+
+def model_card(recipe: Recipe, model: Disentangler, data: Mapping[str, str]) -> str:
     """Markdown for the model's README.md; `twofold evaluate` fills the part between the markers."""
     parameters = sum(value.numel() for value in model.parameters()) / 1e6
-    anneal = recipe.dynamic_weight
-    weight = (
-        "1 throughout, as in the paper"
-        if anneal.start == anneal.end == 1
-        else f"from {anneal.start:g} to {anneal.end:g} over the first {anneal.share:.0%} of the steps"
-    )
     steps = f"{recipe.steps} steps of {recipe.batch} clips × {recipe.clip_frames} random frames"
     if recipe.cycles > 1:
         steps += f" in {recipe.cycles} cycles of the learning rate"
-    others = "of the clip's other frames" if recipe.static_from_others else "of all frames, as in the paper"
-    read = f"from {'recoloured' if recipe.recoloured else 'the'} frames, " + (
-        "given the static code" if recipe.network.dynamic_sees_static else "without the static code"
-    )
+    rows = "\n".join(f"| {title} | {value} |" for title, value in loss_rows(recipe).items())
     return f"""---
 library_name: twofold
 license: other
-tags: [video, disentanglement, unordered-vae]
+tags: [video, disentanglement, {model.family.replace("_", "-")}]
 ---
 
 # {recipe.name}
 
-An unordered VAE (Helminger et al. 2018, arXiv:1812.03962): a clip becomes one static code of
+{PAPERS[model.family]}: a clip becomes one static code of
 {model.static_dim} numbers (who or what it shows) and {model.dynamic_dim} numbers a frame (what it does).
 {parameters:.1f} million parameters, {model.image_size} × {model.image_size} RGB.
 
@@ -43,10 +68,7 @@ An unordered VAE (Helminger et al. 2018, arXiv:1812.03962): a clip becomes one s
 | licence of the data | {data["licence"]} |
 | split | {data["split"]} |
 | training | {steps}, Adam {recipe.learning_rate:g}, seed {recipe.seed} |
-| weight of the static KL | {recipe.static_weight:g} |
-| weight of the dynamic KL | {weight} |
-| static code while training | {others} |
-| dynamic codes while training | {read} |
+{rows}
 
 ## Measured on held-out clips
 
@@ -57,6 +79,5 @@ Not yet: `twofold evaluate {recipe.name}` writes the numbers here.
 ## Limits
 
 It knows the kind of picture in the table above and nothing else. Every encode states how typical a clip
-is of that (`fit`); codes of clips that are not typical mean little. The likelihood is a relaxed Bernoulli
-one on grey levels, so its bound does not compare with that of Gaussian models.
+is of that (`fit`); codes of clips that are not typical mean little. {LIMITS[model.family]}
 """

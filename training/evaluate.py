@@ -20,7 +20,7 @@ from models.compose import Transfer
 from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks, peak_signal_to_noise
 from training.data.drawable import CompositedSprites, Drawable, DrawnFaces
 from training.data.errors import DataError
-from training.data.pool import ClipPool
+from training.data.pool import Clips
 from training.data.sprites import Sprites
 from training.loop import choose_device
 from training.metrics.bootstrap import Estimate, mean_over_identities, weights
@@ -108,8 +108,9 @@ def evaluate(
             figure = swap_matrix(loaded.model, drawable, SEED + 1, progress)
         else:
             if data is None:
-                raise DataError(f"{loaded.name} learnt from own clips: give their folder with --data")
-            source = open_source("clips", data, cache, clip_frames=2)
+                raise DataError(f"{loaded.name} learnt from a folder of files: give it with --data")
+            kind = "digits" if loaded.config["data"].get("name") == "moving digits" else "clips"
+            source = open_source(kind, data, cache, clip_frames=2)
             results, figure = measure_clips(loaded.model, source.held_out, progress), None
     report = Report(loaded.name, loaded.digest, results, command, device_of(loaded), time.monotonic() - began)
     report.write(folder, docs, figure)
@@ -166,7 +167,7 @@ def measure_swaps(
 
 
 @torch.inference_mode()
-def measure_clips(model: Disentangler, held_out: ClipPool, progress: Progress) -> dict[str, Any]:
+def measure_clips(model: Disentangler, held_out: Clips, progress: Progress) -> dict[str, Any]:
     """Reconstruction of held-out clips whose factors nobody knows: 8 frames spread over each."""
     device = next(model.parameters()).device
     psnr = []

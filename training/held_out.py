@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from models.disentangler import Disentangler, peak_signal_to_noise
-from training.data.pool import ClipPool
+from training.data.pool import Clips
 
 FRAMES = 8  # of each clip
 
@@ -14,7 +14,7 @@ FRAMES = 8  # of each clip
 class HeldOut:
     """PSNR on pairs of held-out clips; a quick look, where `training.evaluate` measures."""
 
-    pool: ClipPool
+    pool: Clips
     pairs: int = 40
 
     def __call__(self, model: Disentangler) -> dict[str, float]:

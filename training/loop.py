@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.disentangler import Disentangler
-from training.data.pool import ClipPool
+from training.data.pool import Clips
 from training.errors import NonFiniteLoss
 from training.recipes import Recipe
 from training.run import RunFolder
@@ -65,7 +65,7 @@ def train(
     recipe: Recipe,
     model: Disentangler,
     objective: Objective,
-    pool: ClipPool,
+    pool: Clips,
     folder: RunFolder,
     hooks: Hooks,
     resume: bool = False,

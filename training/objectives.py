@@ -13,9 +13,16 @@ from torch.nn import functional
 from models.disentangler import Disentangler, merge_frames
 from models.drnet import DrNET
 from models.unordered_vae import UnorderedVAE
-from training.loop import Terms
-from training.recipes import Recipe
+from training.loop import Objective, Terms
+from training.recipes import AdversarialLoss, Recipe, VariationalLoss
 from training.recolour import recolour
+
+
+def objective_of(recipe: Recipe) -> Objective:
+    """What the recipe's family minimises."""
+    if isinstance(recipe.loss, AdversarialLoss):
+        return AdversarialObjective(recipe.loss)
+    return BoundObjective(recipe.loss)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +33,18 @@ class BoundObjective:
     what is minimised then is no longer a bound.
     """
 
-    recipe: Recipe
+    weights: VariationalLoss
 
     def __call__(self, model: Disentangler, frames: Float[Tensor, "b t c h w"], progress: float) -> Iterator[Terms]:
         """The one loss of a step, and the terms of the bound, per frame where a sum over frames."""
         if not isinstance(model, UnorderedVAE):
             raise TypeError(f"this objective trains an unordered VAE, got {type(model).__name__}")
-        recipe = self.recipe
-        recoloured = recolour(frames) if recipe.recoloured else None
-        bound = model.bound(frames, recipe.static_from_others, recoloured)
-        dynamic_weight = recipe.dynamic_weight(progress)
+        weights = self.weights
+        recoloured = recolour(frames) if weights.recoloured else None
+        bound = model.bound(frames, weights.static_from_others, recoloured)
+        dynamic_weight = weights.dynamic_weight(progress)
         loss = -(
-            bound.log_likelihood - recipe.static_weight * bound.static_kl - dynamic_weight * bound.dynamic_kl
+            bound.log_likelihood - weights.static_weight * bound.static_kl - dynamic_weight * bound.dynamic_kl
         ).mean()
         length = frames.shape[1]
         yield Terms(
@@ -69,8 +76,7 @@ class AdversarialObjective:
     the authors' code.
     """
 
-    similarity_weight: float = 1.0  # α
-    adversarial_weight: float = 1e-4  # β
+    weights: AdversarialLoss
 
     def __call__(self, model: Disentangler, frames: Float[Tensor, "b 4 c h w"], progress: float) -> Iterator[Terms]:
         """First L_C, whose gradient reaches C alone; then L, whose gradient reaches all but C."""
@@ -89,7 +95,9 @@ class AdversarialObjective:
         logits = functional_call(model.discriminator, fixed, (pose, other_pose.detach()))
         adversarial = functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, 0.5))
         yield Terms(
-            loss=reconstruction + self.similarity_weight * similarity + self.adversarial_weight * adversarial,
+            loss=reconstruction
+            + self.weights.similarity_weight * similarity
+            + self.weights.adversarial_weight * adversarial,
             shown={
                 "reconstruction": reconstruction.detach(),
                 "similarity": similarity.detach(),

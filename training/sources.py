@@ -1,31 +1,33 @@
 """Where a recipe's clips come from on this machine: pools for training and for the held-out measure."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from training.data.digits import MovingDigits
 from training.data.errors import DataError
 from training.data.faces import cached_pool
-from training.data.pool import ClipPool
+from training.data.pool import ClipPool, Clips
 from training.data.sprites import Sprites, sprite_pool
 from training.data.videos import find_videos, read_videos, split_clips, video_pool
 
 FACES_TRAIN, FACES_TEST, FACES_FRAMES = 3000, 300, 40
+DIGITS_TEST = 300  # held-out clips
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Clips to learn from, clips held out, and what the model card says about them."""
 
-    training: ClipPool
-    held_out: ClipPool
+    training: Clips
+    held_out: Clips
     card: dict[str, str]
 
 
 def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -> Source:
-    """The clips of a recipe's data set: "sprites" and "clips" are read from `folder`, "faces" are drawn.
+    """The clips of a recipe's data set: "faces" are drawn, the others read from `folder`.
 
     Raises:
         DataError: the folder is needed and not given, or its files cannot be used.
@@ -37,6 +39,8 @@ def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -
         raise DataError(f"the data set {data!r} is read from a folder: give it with --data")
     if data == "sprites":
         return sprites_source(folder)
+    if data == "digits":
+        return digits_source(folder)
     return clips_source(folder, clip_frames)
 
 
@@ -71,6 +75,20 @@ def sprites_source(folder: Path) -> Source:
             "licence": "CC-BY-SA-3.0 or GPL-3.0 (Liberated Pixel Cup artists)",
             "split": "RandomState(423).permutation(1296): first 1000 characters train, 296 held out",
             "source": "github.com/jrconway3/Universal-LPC-spritesheet, commit 2668274d",
+        },
+    )
+
+
+def digits_source(folder: Path) -> Source:
+    """Moving MNIST as DrNET has it: two digits, coloured, one in front of the other."""
+    return Source(
+        MovingDigits.load(folder, "train"),
+        replace(MovingDigits.load(folder, "test"), clips=DIGITS_TEST),
+        {
+            "name": "moving digits",
+            "licence": "CC-BY-SA-3.0, as commonly stated (LeCun, Cortes)",
+            "split": "MNIST's: clips of its training digits, held-out clips of its test digits",
+            "source": "MNIST; movement and occlusion as in Denton & Birodkar 2017 (training/data/digits.py)",
         },
     )
 

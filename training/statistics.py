@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks
-from training.data.pool import ClipPool, as_bytes, as_floats
+from models.drnet import DrNET
+from training.data.pool import Clips, as_bytes, as_floats
 from training.data.videos import through_h264
 
 CLIP_FRAMES = (4, 8, 16, 32, 64)  # a clip's length changes its scores a little, so all are mixed
@@ -18,7 +19,7 @@ QUALITIES = (16, 20, 24, 28)  # constant rate factors of H.264, from visually lo
 
 
 @torch.inference_mode()
-def statistics_of(model: Disentangler, held_out: ClipPool, num_clips: int = 300) -> dict[str, Any]:
+def statistics_of(model: Disentangler, held_out: Clips, num_clips: int = 300) -> dict[str, Any]:
     """101 quantiles of each fit score over held-out clips, and the aggregated posterior of the dynamic code.
 
     People send videos, so every other clip goes through H.264 first: its blocks and its halved colour
@@ -60,7 +61,27 @@ def statistics_of(model: Disentangler, held_out: ClipPool, num_clips: int = 300)
     }
 
 
-def cut_clip(pool: ClipPool, number: int, generator: torch.Generator) -> Float[Tensor, "t c h w"]:
+@torch.inference_mode()
+def keep_spread(model: DrNET, training: Clips, num_clips: int = 500) -> None:
+    """Store in the model how its codes are spread over training clips: DrNET has no densities of its own."""
+    generator = torch.Generator().manual_seed(0)
+    device = next(model.parameters()).device
+    codes = [model.encode(training.draw(10, 4, generator).to(device)) for _ in range(max(1, num_clips // 10))]
+    content = torch.cat([code.static.mean for code in codes]).double()
+    poses = torch.cat([code.dynamic.mean for code in codes]).flatten(0, 1)
+    # A code that never varies has no variance to decompose: the least is a thousandth of tanh's range.
+    covariance = content.T.cov() + 1e-6 * torch.eye(model.static_dim, dtype=content.dtype, device=device)
+    spread = {
+        "content_mean": content.mean(0),
+        "content_factor": torch.linalg.cholesky(covariance),
+        "pose_mean": poses.mean(0),
+        "pose_std": poses.std(0).clamp_min(1e-3),
+    }
+    for name, value in spread.items():
+        model.get_buffer(name).copy_(value)
+
+
+def cut_clip(pool: Clips, number: int, generator: torch.Generator) -> Float[Tensor, "t c h w"]:
     """A run of consecutive frames of one clip, its length and place drawn at random."""
     clip = pool.clip(number % len(pool))
     wanted = CLIP_FRAMES[int(torch.randint(len(CLIP_FRAMES), (), generator=generator))]

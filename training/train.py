@@ -9,15 +9,18 @@ from typing import Any
 import torch
 
 from models.checkpoint import save_model
+from models.disentangler import Disentangler
+from models.drnet import DrNET, DrNETConfig
 from models.unordered_vae import UnorderedVAE
 from training.card import model_card
+from training.data.pool import ClipPool, Clips
 from training.held_out import HeldOut
 from training.loop import Hooks, choose_device, seed_of, train
-from training.objectives import BoundObjective
+from training.objectives import objective_of
 from training.recipes import RECIPES, Recipe, own_clips
 from training.run import RunFolder
 from training.sources import Source, open_source
-from training.statistics import statistics_of
+from training.statistics import keep_spread, statistics_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +76,7 @@ def run_recipe(
     device = choose_device(places.device)
     training = on_device_if_it_fits(source, device)
     torch.manual_seed(seed_of(recipe.seed, -1))
-    model = UnorderedVAE(recipe.network).to(device)
+    model = new_model(recipe).to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     folder = RunFolder(places.runs / recipe.name)
     with Interrupts() as interrupts:
@@ -81,15 +84,23 @@ def run_recipe(
         if on_step:
             hooks.on_step = on_step
         on_stage("training")
-        taken = train(recipe, model, BoundObjective(recipe), training, folder, hooks, resume)
+        taken = train(recipe, model, objective_of(recipe), training, folder, hooks, resume)
     if taken < recipe.steps:
         raise KeyboardInterrupt
     on_stage("measuring")
     return export(recipe, model, source, places.models / recipe.name)
 
 
-def export(recipe: Recipe, model: UnorderedVAE, source: Source, folder: Path) -> Path:
+def new_model(recipe: Recipe) -> Disentangler:
+    """The recipe's network, untrained."""
+    network = recipe.network
+    return DrNET(network) if isinstance(network, DrNETConfig) else UnorderedVAE(network)
+
+
+def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) -> Path:
     """Write the model folder of a trained model, with its statistics over held-out clips."""
+    if isinstance(model, DrNET):
+        keep_spread(model, source.training)
     statistics: dict[str, Any] = statistics_of(model, source.held_out)
     save_model(
         folder,
@@ -102,9 +113,9 @@ def export(recipe: Recipe, model: UnorderedVAE, source: Source, folder: Path) ->
     return folder
 
 
-def on_device_if_it_fits(source: Source, device: torch.device) -> Any:
+def on_device_if_it_fits(source: Source, device: torch.device) -> Clips:
     """The training clips on the GPU where half its free memory holds them, else where they are."""
-    if device.type == "cuda":
+    if device.type == "cuda" and isinstance(source.training, ClipPool):
         free, _ = torch.cuda.mem_get_info(device)
         if source.training.frames.nbytes < free / 2:
             return source.training.to(device)

@@ -193,9 +193,17 @@ def chosen_dims(loaded: LoadedModel, dims: str) -> tuple[int, int]:
 
 
 def draw_identity(loaded: LoadedModel, seed: int) -> StaticCode:
-    """Return a static code from the prior; the same seed gives the same one on every machine."""
+    """Return a static code from the prior; the same seed gives the same one on every machine.
+
+    Raises:
+        WrongValue: this model's static codes cannot be sampled.
+
+    """
     generator = torch.Generator().manual_seed(seed)
-    return loaded.model.sample_static(1, generator).to("cpu")
+    try:
+        return loaded.model.sample_static(1, generator).to("cpu")
+    except ValueError as error:
+        raise WrongValue.for_field("seed", f"{loaded.name} cannot draw an identity: {error}; name an encode") from error
 
 
 def in_parts(run: Callable[[Tensor], Tensor], inputs: Tensor, part: int = CHUNK) -> Tensor:

@@ -1,10 +1,17 @@
 """Who learns from which of DrNET's losses: every gradient stop of the paper, and pairs that truly differ."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from models.checkpoint import load_model
 from models.drnet import DrNET, DrNETConfig
+from training.data.digits import MovingDigits
+from training.evaluate import evaluate
 from training.objectives import AdversarialObjective, discriminator_terms
+from training.recipes import RECIPES, AdversarialLoss
+from training.train import Places, run_recipe
 
 CONFIG = DrNETConfig(content="dcgan", pose="dcgan", static_dim=6, dynamic_dim=3, width=4, discriminator_hidden=64)
 
@@ -34,13 +41,13 @@ def learns(module) -> bool:
 
 
 def test_the_discriminators_step_teaches_the_discriminator_alone(model, frames):
-    next(AdversarialObjective()(model, frames, 0.0)).loss.backward()
+    next(AdversarialObjective(AdversarialLoss())(model, frames, 0.0)).loss.backward()
     assert learns(model.discriminator)
     assert not any(learns(part) for part in (model.content_encoder, model.pose_encoder, model.decoder))
 
 
 def test_the_main_step_teaches_all_but_the_discriminator(model, frames):
-    losses = AdversarialObjective(adversarial_weight=1.0)(model, frames, 0.0)
+    losses = AdversarialObjective(AdversarialLoss(adversarial_weight=1.0))(model, frames, 0.0)
     next(losses)
     next(losses).loss.backward()
     assert not learns(model.discriminator)
@@ -53,9 +60,8 @@ def gradient_at_frames(model, frames, weight):
     gradients = []
     for of_term in (0.0, 1.0):
         seen = frames.clone().requires_grad_()
-        losses = AdversarialObjective(**{"similarity_weight": 0.0, "adversarial_weight": 0.0} | {weight: of_term})(
-            model, seen, 0.0
-        )
+        weights = AdversarialLoss(**{"similarity_weight": 0.0, "adversarial_weight": 0.0} | {weight: of_term})
+        losses = AdversarialObjective(weights)(model, seen, 0.0)
         next(losses)
         next(losses).loss.backward()
         gradients.append(seen.grad)
@@ -105,3 +111,28 @@ def test_no_pair_called_different_is_of_one_clip(model):
 def test_a_batch_without_other_clips_is_refused(model):
     with pytest.raises(ValueError, match="at least 4, got 3"):
         discriminator_terms(model, torch.zeros(3, 3), torch.zeros(3, 3))
+
+
+@pytest.fixture
+def mnist(tmp_path):
+    """Four digits of noise a split, in MNIST's format."""
+    for name in ("train", "t10k"):
+        pixels = torch.randint(0, 256, (4 * 28 * 28,), generator=torch.Generator().manual_seed(0)).tolist()
+        header = bytes((0, 0, 8, 3)) + b"".join(size.to_bytes(4, "big") for size in (4, 28, 28))
+        (tmp_path / f"{name}-images-idx3-ubyte").write_bytes(header + bytes(pixels))
+        (tmp_path / f"{name}-labels-idx1-ubyte").write_bytes(bytes((0, 0, 8, 1, 0, 0, 0, 4, 1, 2, 3, 4)))
+    return tmp_path
+
+
+def test_a_run_ends_with_a_model_that_knows_how_its_codes_are_spread(mnist, tmp_path):
+    recipe = replace(RECIPES["digits_drnet"](), network=CONFIG, steps=2, batch=4)
+    places = Places(runs=tmp_path / "runs", models=tmp_path / "models", cache=tmp_path, data=mnist, device="cpu")
+    folder = run_recipe(recipe, places)
+    loaded = load_model(folder)
+    assert "DrNET" in (folder / "README.md").read_text()
+    assert sorted(loaded.statistics["fit"]) == ["psnr_db"]
+    poses = loaded.model.encode(MovingDigits.load(mnist, "train").clip(0)[None]).dynamic.mean[0]
+    prior = loaded.model.prior(loaded.model.sample_static(1, torch.Generator().manual_seed(0)))
+    assert bool(((poses - prior.mean).abs() < 6 * prior.std).all())
+    results = evaluate(folder, data=mnist, cache=tmp_path, device="cpu")
+    assert results["protocol"]["clips"] == 300

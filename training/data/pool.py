@@ -1,6 +1,7 @@
 """Clips held in memory (or on the GPU) as one tensor of frames, from which training batches are drawn."""
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -9,6 +10,23 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from training.data.errors import DataError
+
+
+@runtime_checkable
+class Clips(Protocol):
+    """Numbered clips, and random ones to learn from; `aligned` as in `ClipPool`."""
+
+    @property
+    def aligned(self) -> bool:
+        """Whether frame t shows the same dynamic factors in every clip."""
+
+    def __len__(self) -> int: ...
+
+    def clip(self, index: int) -> Float[Tensor, "t c h w"]:
+        """All frames of one clip, in [0, 1]."""
+
+    def draw(self, batch: int, num_frames: int, generator: torch.Generator) -> Float[Tensor, "b t c h w"]:
+        """Random clips, and of each `num_frames` different frames in random order, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)
