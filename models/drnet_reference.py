@@ -4,10 +4,17 @@ Source: github.com/edenton/drnet-py, commit 240cf6e. Its U-Nets count stages fro
 networks from 0 (`main.0`), where the decoder's steps begin at 3, after the first layer's three parts.
 """
 
+import pickle
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from models.drnet import ContentKind, DrNET, DrNETConfig, PoseKind
 
 Rule = tuple[str, Callable[[re.Match[str]], str]]
 
@@ -43,6 +50,25 @@ def rules_for_encoder(names: Iterable[str]) -> tuple[Rule, ...]:
     return (*ENCODER, (r"main\.(\d+)\.(\w+)", lambda found: f"head.{int(found[1]) - head}.{found[2]}"))
 
 
+def renamed(tensors: Mapping[str, Tensor], rules: Iterable[Rule]) -> dict[str, Tensor]:
+    """The tensors under our names; counts of batches are left out, since evaluation does not use them.
+
+    Raises:
+        ForeignWeights: a name that no rule knows.
+
+    """
+    rules = list(rules)
+    ours: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        own = next((rename(found) for pattern, rename in rules if (found := re.fullmatch(pattern, name))), None)
+        if own is None:
+            raise ForeignWeights(f"no network of drnet-py has {name}")
+        ours[own] = tensor
+    return ours
+
+
 def load_reference(module: nn.Module, tensors: Mapping[str, Tensor], rules: Iterable[Rule]) -> None:
     """Give `module` the weights that the authors' code saved under its own names.
 
@@ -50,18 +76,95 @@ def load_reference(module: nn.Module, tensors: Mapping[str, Tensor], rules: Iter
         ForeignWeights: a name that this network has no place for, a shape that differs, or a weight that lacks.
 
     """
-    rules = list(rules)
     own = {name: value for name, value in module.state_dict().items() if not name.endswith("num_batches_tracked")}
-    renamed: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        ours = next((rename(found) for pattern, rename in rules if (found := re.fullmatch(pattern, name))), None)
-        if ours not in own:
-            raise ForeignWeights(f"this network has no place for {name}")
-        if own[ours].shape != tensor.shape:
-            raise ForeignWeights(f"{name} has shape {tuple(tensor.shape)}, expected {tuple(own[ours].shape)}")
-        renamed[ours] = tensor
-    if missing := sorted(own.keys() - renamed.keys()):
+    given = renamed(tensors, rules)
+    for name, tensor in given.items():
+        if name not in own:
+            raise ForeignWeights(f"this network has no place for what is called {name} here")
+        if own[name].shape != tensor.shape:
+            raise ForeignWeights(f"{name} has shape {tuple(tensor.shape)}, expected {tuple(own[name].shape)}")
+    if missing := sorted(own.keys() - given.keys()):
         raise ForeignWeights(f"the weights lack what is called {missing[0]} here")
-    module.load_state_dict(renamed, strict=False)  # but for the counts of batches, which evaluation does not use
+    module.load_state_dict(given, strict=False)
+
+
+PARTS = ("content_encoder", "pose_encoder", "decoder")
+
+
+def read_parts(path: Path) -> dict[str, dict[str, Tensor]]:
+    """The tensors of each part from a file; nothing in it is run.
+
+    It is either safetensors, with names like `decoder.upc1.0.weight`, or what `torch.save` wrote of a dict of
+    the three `state_dict`s.
+
+    Raises:
+        ForeignWeights: the file is neither, for instance whole pickled modules, or a part is missing.
+
+    """
+    try:
+        if path.suffix == ".safetensors":
+            content: dict[str, dict[str, Tensor]] = {}
+            for name, tensor in load_file(path).items():
+                part, _, rest = name.partition(".")
+                content.setdefault(part, {})[rest] = tensor
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ForeignWeights(
+            f"{path} holds more than tensors, and is not opened: where it was made, save a dict of the "
+            f"state_dict() of {', '.join(PARTS)} with torch.save"
+        ) from error
+    except (OSError, EOFError, RuntimeError, SafetensorError) as error:
+        raise ForeignWeights(f"{path} cannot be read: {error}") from error
+    parts = {part: content.get(part) for part in PARTS} if isinstance(content, Mapping) else {}
+    for part in PARTS:
+        tensors = parts.get(part)
+        if not isinstance(tensors, Mapping) or not tensors or not all(map(torch.is_tensor, tensors.values())):
+            raise ForeignWeights(f"{path} has no tensors of {part}")
+    return {part: dict(tensors) for part, tensors in parts.items() if tensors is not None}
+
+
+def import_drnet(parts: Mapping[str, Mapping[str, Tensor]], unit_pose: bool) -> DrNET:
+    """The model of which these are the weights; its networks and sizes are read off names and shapes.
+
+    `unit_pose` says whether it was trained with `--normalize`, which the weights do not tell.
+
+    Raises:
+        ForeignWeights: the parts do not make one of the authors' networks.
+
+    """
+    try:
+        model = DrNET(config_of(parts, unit_pose)).eval()
+    except (KeyError, ValueError) as error:
+        raise ForeignWeights(f"these are not the weights of a network of drnet-py: {error}") from error
+    load_reference(model.content_encoder, parts["content_encoder"], rules_for_encoder(parts["content_encoder"]))
+    load_reference(model.pose_encoder, parts["pose_encoder"], rules_for_encoder(parts["pose_encoder"]))
+    load_reference(model.decoder, parts["decoder"], DECODER)
+    return model
+
+
+def config_of(parts: Mapping[str, Mapping[str, Tensor]], unit_pose: bool) -> DrNETConfig:
+    """Which networks of which sizes these are.
+
+    Raises:
+        ForeignWeights: a name that no network of theirs has.
+        KeyError: what tells the sizes is not there.
+
+    """
+    content = renamed(parts["content_encoder"], rules_for_encoder(parts["content_encoder"]))
+    pose = renamed(parts["pose_encoder"], rules_for_encoder(parts["pose_encoder"]))
+    kind: ContentKind = "dcgan_unet" if any(name.startswith("upc") for name in parts["decoder"]) else "dcgan"
+    if "stages.0.1.0.weight" in content:
+        kind = "vgg_unet"
+    pose_kind: PoseKind = "resnet" if "conv_out.weight" in pose else "dcgan"
+    width, channels = content["stages.0.0.0.weight"].shape[:2]
+    return DrNETConfig(
+        content=kind,
+        pose=pose_kind,
+        static_dim=len(content["head.0.weight"]),
+        dynamic_dim=len(pose["conv_out.weight" if pose_kind == "resnet" else "head.0.weight"]),
+        unit_pose=unit_pose,
+        width=width,
+        channels=channels,
+        image_size=128 if "stages.4.0.0.weight" in content else 64,
+    )

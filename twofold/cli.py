@@ -158,7 +158,9 @@ def models(url: Url = None, local: Local = False, as_json: AsJson = False) -> No
 
 @app.command(rich_help_panel=LEARN)
 def train(
-    recipe: Annotated[str | None, typer.Argument(help="faces_vae, sprites_vae or sprites_vae_paper.")] = None,
+    recipe: Annotated[
+        str | None, typer.Argument(help="faces_vae, sprites_vae, digits_drnet or sprites_vae_paper.")
+    ] = None,
     clips: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Or: a folder of videos.")] = None,
     name: Annotated[str | None, typer.Option(help="What to call the model learnt from --clips.")] = None,
     data: Annotated[Path | None, typer.Option(help="Where the recipe's data set lies, or is drawn.")] = None,
@@ -177,6 +179,25 @@ def train(
         train_clips(clips, name, resume=resume, device=device, steps=steps)
     elif recipe is not None:
         train_recipe(recipe, data, resume=resume, device=device, steps=steps)
+
+
+@app.command("import-drnet", rich_help_panel=LEARN)
+def import_drnet(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help="state_dicts of content_encoder, pose_encoder, decoder: .pth or .safetensors.",
+        ),
+    ],
+    name: Annotated[str, typer.Option(help="What to call the model.")],
+    normalize: Annotated[bool, typer.Option(help="It was trained with --normalize: poses of length 1.")] = False,
+) -> None:
+    """Take in a DrNET that the authors' code trained (drnet-py); nothing in the file is run."""
+    from twofold.learning import import_checkpoint
+
+    import_checkpoint(checkpoint, name, unit_pose=normalize)
 
 
 @app.command(rich_help_panel=LEARN)

@@ -1,10 +1,12 @@
 """`twofold train` and `twofold evaluate`: the training room with a progress bar and readable failures."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -12,7 +14,8 @@ from rich.table import Table
 from jobs.catalogue import Catalogue
 from jobs.errors import TwofoldError
 from jobs.settings import Settings
-from models.checkpoint import CheckpointError
+from models.checkpoint import CheckpointError, save_model
+from models.drnet_reference import ForeignWeights, import_drnet, read_parts
 from training.data.errors import DataError
 from training.errors import TrainingError
 from training.evaluate import Budget, evaluate
@@ -40,6 +43,7 @@ def train_clips(
     clips: Path, name: str, *, resume: bool = False, device: str | None = None, steps: int | None = None
 ) -> None:
     """Train a model on a folder of videos, and say where it is."""
+    own_folder(name)
     _run(clips_recipe(name, steps), clips, resume, device)
 
 
@@ -95,6 +99,32 @@ def evaluate_model(model: str, data: Path | None, *, device: str | None = None, 
     for name, value in flat_metrics(results).items():
         metrics.add_row(name, f"{value:.3f}")
     Console().print(metrics)
+
+
+def own_folder(name: str) -> Path:
+    """Return where a person's own model of this name lies.
+
+    Raises:
+        LearningFailed: a name that is no plain name of a folder.
+
+    """
+    if not re.fullmatch(r"\w[\w.-]{0,63}", name):
+        raise LearningFailed(f"a model's name is up to 64 letters, digits, - _ and ., not {name!r:.80}")
+    return Settings().own_models_dir / name
+
+
+def import_checkpoint(path: Path, name: str, *, unit_pose: bool) -> None:
+    """Make a model folder of weights that the authors' DrNET code saved, and say where it is."""
+    folder = own_folder(name)
+    try:
+        model = import_drnet(read_parts(path), unit_pose)
+    except ForeignWeights as error:
+        raise LearningFailed(str(error)) from error
+    data = {"name": "not known", "licence": "the owner's", "split": "not known", "source": "imported from drnet-py"}
+    card = f"# {name}\n\nA DrNET (Denton & Birodkar 2017, arXiv:1705.10915), imported from {path.name}.\n"
+    # Whole precision, so that it computes what it computed where it was made.
+    save_model(folder, name, model, data=data, card=card, dtype=torch.float32)
+    Console().print(f"{name} is in {folder}; `twofold up` serves it, `twofold models` lists it", soft_wrap=True)
 
 
 def documentation_of(folder: Path) -> Path | None:

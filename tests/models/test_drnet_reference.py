@@ -6,7 +6,9 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from models.drnet import DrNETConfig
 from models.drnet_blocks import (
     Decoder,
     ResNetEncoder,
@@ -16,7 +18,16 @@ from models.drnet_blocks import (
     vgg_decoder,
     vgg_encoder,
 )
-from models.drnet_reference import DECODER, DISCRIMINATOR, ForeignWeights, load_reference, rules_for_encoder
+from models.drnet_reference import (
+    DECODER,
+    DISCRIMINATOR,
+    ForeignWeights,
+    config_of,
+    import_drnet,
+    load_reference,
+    read_parts,
+    rules_for_encoder,
+)
 
 CONTENT, POSE, WIDTH = 128, 10, 64
 
@@ -114,16 +125,82 @@ def test_the_scene_discriminator_is_the_authors(weights, outputs):
 
 def test_weights_of_another_network_are_refused_by_name(weights):
     pose = weights["dcgan_64.pose_encoder"]
-    with pytest.raises(
-        ForeignWeights, match=r"main\.4\.weight has shape \(10, 512, 4, 4\), expected \(128, 512, 4, 4\)"
-    ):
+    with pytest.raises(ForeignWeights, match=r"head\.0\.weight has shape \(10, .+, expected \(128, 512, 4, 4\)"):
         encoder(dcgan_encoder(3, 64, CONTENT, WIDTH), pose)
-    with pytest.raises(ForeignWeights, match=r"no place for main\.4\.main"):
+    with pytest.raises(ForeignWeights, match=r"no place for what is called stages\.4"):
         encoder(dcgan_encoder(3, 64, CONTENT, WIDTH), weights["dcgan_128.content_encoder"])
+    with pytest.raises(ForeignWeights, match=r"no network of drnet-py has blocks\.0"):
+        encoder(dcgan_encoder(3, 64, POSE, WIDTH), {"blocks.0": torch.zeros(1)})
+    short = {name: value for name, value in pose.items() if name != "main.5.bias"}
     with pytest.raises(ForeignWeights, match=r"lack what is called head\.1\.bias"):
-        encoder(
-            dcgan_encoder(3, 64, POSE, WIDTH), {name: value for name, value in pose.items() if name != "main.5.bias"}
-        )
+        encoder(dcgan_encoder(3, 64, POSE, WIDTH), short)
+
+
+CHECKPOINTS = [
+    (content, pose, size)
+    for content in ("dcgan", "dcgan_unet", "vgg_unet")
+    for pose in ("dcgan", "resnet")
+    for size in (64, 128)
+]
+
+
+@pytest.mark.parametrize(("content", "pose", "size"), CHECKPOINTS)
+def test_a_checkpoint_says_itself_what_it_is(content, pose, size, weights):
+    parts = {
+        "content_encoder": weights[f"{content}_{size}.content_encoder"],
+        "pose_encoder": weights[f"{pose}_{size}.pose_encoder"],
+        "decoder": weights[f"{content}_{size}.decoder"],
+    }
+    config = config_of(parts, unit_pose=True)
+    assert config == DrNETConfig(content=content, pose=pose, unit_pose=True, image_size=size)
+
+
+@pytest.fixture
+def parts(weights):
+    return {part: weights[f"dcgan_unet_64.{part}"] for part in ("content_encoder", "decoder")} | {
+        "pose_encoder": weights["dcgan_64.pose_encoder"]
+    }
+
+
+@pytest.mark.parametrize("name", ["model.pth", "model.safetensors"])
+@torch.inference_mode()
+def test_an_imported_checkpoint_draws_what_the_authors_networks_draw(name, parts, outputs, tmp_path):
+    path = tmp_path / name
+    if path.suffix == ".pth":
+        torch.save(parts, path)
+    else:
+        save_file({f"{part}.{key}": value for part, tensors in parts.items() for key, value in tensors.items()}, path)
+    model = import_drnet(read_parts(path), unit_pose=False)
+    who = model.encode(pictures(0, 64)[:, None]).static
+    pose = model.pose(pictures(1, 64))
+    same(who.mean, outputs["dcgan_unet_64.content"])
+    same(model.decode(who, pose[:, None])[:, 0, :, ::4, ::4], outputs["dcgan_unet_64.decoded"])
+
+
+class Trap:
+    """What a hostile checkpoint may hold: something that runs when it is unpickled."""
+
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('it ran')",))
+
+
+def test_a_file_that_could_run_code_is_not_opened(tmp_path):
+    torch.save({"content_encoder": Trap()}, tmp_path / "trap.pth")
+    with pytest.raises(ForeignWeights, match="holds more than tensors, and is not opened"):
+        read_parts(tmp_path / "trap.pth")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [({"decoder": {}}, "no tensors of content_encoder"), ([1, 2], "no tensors of content_encoder")],
+)
+def test_a_file_without_the_three_parts_is_refused(content, said, tmp_path):
+    torch.save(content, tmp_path / "odd.pth")
+    with pytest.raises(ForeignWeights, match=said):
+        read_parts(tmp_path / "odd.pth")
+    (tmp_path / "text.pth").write_text("not a checkpoint")
+    with pytest.raises(ForeignWeights):
+        read_parts(tmp_path / "text.pth")
 
 
 @pytest.mark.parametrize(

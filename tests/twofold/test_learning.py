@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from twofold.samples import write_face_clips
 
@@ -48,3 +49,33 @@ def test_a_folder_without_videos_is_told(tmp_path):
     assert done.returncode == 1
     assert "empty" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_path):
+    shapes = json.loads((shared_data / "drnet_reference" / "state_dicts.json").read_text())
+    parts = {
+        part: {name: torch.full(shape, 0.01) for name, shape in shapes[f"dcgan_64.{part}"].items()}
+        for part in ("content_encoder", "pose_encoder", "decoder")
+    }
+    torch.save(parts, tmp_path / "theirs.pth")
+    done = twofold(tmp_path, "import-drnet", tmp_path / "theirs.pth", "--name", "theirs")
+    assert done.returncode == 0, done.stderr
+    listed = twofold(tmp_path, "models", "--local", "--json")
+    (found,) = [model for model in json.loads(listed.stdout) if model["name"] == "theirs"]
+    assert (found["family"], found["static_dim"], found["dynamic_dim"]) == ("drnet", 128, 10)
+
+    write_face_clips(tmp_path, count=1)
+    used = twofold(tmp_path, "encode", tmp_path / "face_1.mp4", "--local", "--model", "theirs", "--json")
+    assert json.loads(used.stdout)["frames"] == 48, used.stderr
+
+    refused = twofold(tmp_path, "import-drnet", tmp_path / "face_1.mp4", "--name", "film")
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/b", "", ".hidden"])
+def test_a_name_that_is_no_folder_is_refused(name, tmp_path):
+    (tmp_path / "weights.pth").write_bytes(b"")
+    done = twofold(tmp_path, "import-drnet", tmp_path / "weights.pth", "--name", name)
+    assert done.returncode == 1
+    assert "a model's name is" in " ".join(done.stderr.split())
