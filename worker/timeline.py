@@ -19,6 +19,7 @@ SMOOTH = 3  # drawn this much larger
 WIDTH, LEFT, RIGHT = 1200, 64, 196  # pixels; the plot lies between the margins
 STRIP, THUMB, MARK = 64, 64, 56  # sides of the key frames, their slot, and the frames of extremes
 LANE, APART = 78, 10  # height of one dimension, and the space between two
+STILL = 0.02  # of what the lanes reach: a dimension that swings less says nothing, least of all at its extremes
 LANES = 12  # dimensions drawn; a model with more shows those that move most in this clip
 INK, FAINT, GRID = (32, 33, 36), (228, 231, 235), (240, 242, 245)
 CURVE, BAND = (46, 52, 64), (214, 220, 230)
@@ -61,14 +62,16 @@ def timeline_png(clip: EncodedClip, title: str) -> bytes:
     canvas.text((WIDTH - 18, 20), told_fit(clip.fit), HIGH if clip.fit.typical is False else GRAY, 13, "rm")
     time_axis(canvas, scale, lanes_top, bottom)
     tops = [lanes_top + i * (LANE + APART) for i in range(len(shown))]
+    moving = (np.ptp(code, axis=0) > STILL * reach) | (len(code) == 1)
     for top, dim in zip(tops, shown, strict=True):
-        lane(canvas, scale, top, clip.timestamps, code[:, dim], std[:, dim], f"z{dim}")
+        lane(canvas, scale, top, clip.timestamps, code[:, dim], std[:, dim], f"z{dim}", bool(moving[dim]))
     for value in (reach, -reach):  # on the first lane alone: they all share it
         canvas.text((LEFT - 10, scale.y(lanes_top, value)), f"{value:+g}", GRAY, 10, "rt" if value > 0 else "rb")
     image = canvas.finished()
     key_frames(image, scale, strip_top, clip)
     for top, dim in zip(tops, shown, strict=True):
-        extremes(image, top, clip, code[:, dim])
+        if moving[dim]:
+            extremes(image, top, clip, code[:, dim])
     return png(image)
 
 
@@ -80,11 +83,12 @@ def lane(
     code: NDArray[np.float32],
     std: NDArray[np.float32],
     name: str,
+    moving: bool,
 ) -> None:
-    """Draw one dimension: its curve within a band of one standard deviation, its extremes marked."""
+    """Draw one dimension: its curve within a band of one standard deviation, its extremes marked if it moves."""
     xs = [scale.x(float(time)) for time in times]
     canvas.line([(LEFT, scale.y(top, 0)), (WIDTH - RIGHT, scale.y(top, 0))], FAINT, 1)
-    canvas.text((LEFT - 12, top + LANE / 2), name, INK, 14, "rm")
+    canvas.text((LEFT - 12, top + LANE / 2), name, INK if moving else GRAY, 14, "rm")
     upper = [(x, scale.y(top, float(m + s))) for x, m, s in zip(xs, code, std, strict=True)]
     lower = [(x, scale.y(top, float(m - s))) for x, m, s in zip(xs, code, std, strict=True)]
     middle = [(x, scale.y(top, float(m))) for x, m in zip(xs, code, strict=True)]
@@ -93,6 +97,10 @@ def lane(
         canvas.dot(middle[0], 4, CURVE)
         return
     canvas.polygon(upper + lower[::-1], BAND)
+    if not moving:
+        canvas.line(middle, BAND, 1.6)
+        canvas.text((WIDTH - RIGHT + 28, top + LANE / 2), "hardly moves", GRAY, 11, "lm")
+        return
     canvas.line(middle, CURVE, 1.6)
     canvas.triangle(middle[int(code.argmax())], 5, HIGH, up=True)
     canvas.triangle(middle[int(code.argmin())], 5, LOW, up=False)

@@ -97,6 +97,16 @@ def test_a_timeline_marks_the_extremes_at_their_times():
         assert_allclose(x.mean() / (WIDTH - LEFT - RIGHT), share, atol=0.005)
 
 
+def test_a_dimension_that_stays_still_has_no_extremes_to_show():
+    code = np.zeros((41, 2))
+    code[:, 0], code[5, 1] = np.linspace(-2, 2, 41), 0.02
+    picture = read(timeline_png(clip_of(41, 90, code), "a clip")).astype(int)
+    first, second = picture[130:205], picture[215:290]
+    for colour in (HIGH, LOW):
+        assert (np.abs(first - colour).sum(-1) < 20).any()
+        assert not (np.abs(second - colour).sum(-1) < 20).any()
+
+
 @pytest.mark.parametrize("count", [1, 2, 2000])
 def test_a_timeline_is_drawn_of_any_length(count):
     assert read(timeline_png(clip_of(count, 90, typical=False), "a clip")).shape[1] == WIDTH
