@@ -4,12 +4,10 @@ Source: github.com/edenton/drnet-py, commit 240cf6e. Its U-Nets count stages fro
 networks from 0 (`main.0`), where the decoder's steps begin at 3, after the first layer's three parts.
 """
 
-import pickle
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -89,39 +87,38 @@ def load_reference(module: nn.Module, tensors: Mapping[str, Tensor], rules: Iter
 
 
 PARTS = ("content_encoder", "pose_encoder", "decoder")
+HOW_TO_CONVERT = (
+    "A checkpoint of drnet-py is a pickle, which is not opened here. Where it was made: "
+    "safetensors.torch.save_file({f'{part}.{name}': tensor.contiguous() for part in "
+    "('content_encoder', 'pose_encoder', 'decoder') for name, tensor in checkpoint[part].state_dict().items()}, "
+    "'drnet.safetensors')"
+)
 
 
 def read_parts(path: Path) -> dict[str, dict[str, Tensor]]:
-    """The tensors of each part from a file; nothing in it is run.
+    """The tensors of each part from a safetensors file with names like `decoder.upc1.0.weight`.
 
-    It is either safetensors, with names like `decoder.upc1.0.weight`, or what `torch.save` wrote of a dict of
-    the three `state_dict`s.
+    The authors' code pickles whole modules, and opening those can run anything, so they are turned into
+    tensors where they were made (`HOW_TO_CONVERT`).
 
     Raises:
-        ForeignWeights: the file is neither, for instance whole pickled modules, or a part is missing.
+        ForeignWeights: the file is something else, or a part is missing.
 
     """
     try:
-        if path.suffix == ".safetensors":
-            content: dict[str, dict[str, Tensor]] = {}
-            for name, tensor in load_file(path).items():
-                part, _, rest = name.partition(".")
-                content.setdefault(part, {})[rest] = tensor
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ForeignWeights(
-            f"{path} holds more than tensors, and is not opened: where it was made, save a dict of the "
-            f"state_dict() of {', '.join(PARTS)} with torch.save"
-        ) from error
-    except (OSError, EOFError, RuntimeError, SafetensorError) as error:
-        raise ForeignWeights(f"{path} cannot be read: {error}") from error
-    parts = {part: content.get(part) for part in PARTS} if isinstance(content, Mapping) else {}
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ForeignWeights(f"{path} is no safetensors file ({error}). {HOW_TO_CONVERT}") from error
+    parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        if part not in parts:
+            raise ForeignWeights(f"{path} has {name}, which is of none of {', '.join(PARTS)}")
+        parts[part][rest] = tensor
     for part in PARTS:
-        tensors = parts.get(part)
-        if not isinstance(tensors, Mapping) or not tensors or not all(map(torch.is_tensor, tensors.values())):
+        if not parts[part]:
             raise ForeignWeights(f"{path} has no tensors of {part}")
-    return {part: dict(tensors) for part, tensors in parts.items() if tensors is not None}
+    return parts
 
 
 def import_drnet(parts: Mapping[str, Mapping[str, Tensor]], unit_pose: bool) -> DrNET:

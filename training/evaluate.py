@@ -108,7 +108,8 @@ def evaluate(
             figure = swap_matrix(loaded.model, drawable, SEED + 1, progress)
         else:
             if data is None:
-                raise DataError(f"{loaded.name} learnt from a folder of files: give it with --data")
+                kind = loaded.config["data"].get("name", "own clips")
+                raise DataError(f"{loaded.name} learnt from {kind}: give their folder with --data")
             kind = "digits" if loaded.config["data"].get("name") == "moving digits" else "clips"
             source = open_source(kind, data, cache, clip_frames=2)
             results, figure = measure_clips(loaded.model, source.held_out, progress), None

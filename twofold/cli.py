@@ -188,7 +188,7 @@ def import_drnet(
         typer.Argument(
             exists=True,
             dir_okay=False,
-            help="state_dicts of content_encoder, pose_encoder, decoder: .pth or .safetensors.",
+            help="The three state_dicts, as safetensors: content_encoder.*, pose_encoder.*, decoder.*",
         ),
     ],
     name: Annotated[str, typer.Option(help="What to call the model.")],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from twofold.samples import write_face_clips
 
@@ -53,12 +54,13 @@ def test_a_folder_without_videos_is_told(tmp_path):
 
 def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_path):
     shapes = json.loads((shared_data / "drnet_reference" / "state_dicts.json").read_text())
-    parts = {
-        part: {name: torch.full(shape, 0.01) for name, shape in shapes[f"dcgan_64.{part}"].items()}
+    tensors = {
+        f"{part}.{name}": torch.full(shape, 0.01)
         for part in ("content_encoder", "pose_encoder", "decoder")
+        for name, shape in shapes[f"dcgan_64.{part}"].items()
     }
-    torch.save(parts, tmp_path / "theirs.pth")
-    done = twofold(tmp_path, "import-drnet", tmp_path / "theirs.pth", "--name", "theirs")
+    save_file(tensors, tmp_path / "theirs.safetensors")
+    done = twofold(tmp_path, "import-drnet", tmp_path / "theirs.safetensors", "--name", "theirs")
     assert done.returncode == 0, done.stderr
     listed = twofold(tmp_path, "models", "--local", "--json")
     (found,) = [model for model in json.loads(listed.stdout) if model["name"] == "theirs"]
@@ -75,7 +77,7 @@ def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_pat
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", "", ".hidden"])
 def test_a_name_that_is_no_folder_is_refused(name, tmp_path):
-    (tmp_path / "weights.pth").write_bytes(b"")
-    done = twofold(tmp_path, "import-drnet", tmp_path / "weights.pth", "--name", name)
+    (tmp_path / "weights.safetensors").write_bytes(b"")
+    done = twofold(tmp_path, "import-drnet", tmp_path / "weights.safetensors", "--name", name)
     assert done.returncode == 1
     assert "a model's name is" in " ".join(done.stderr.split())
