@@ -89,9 +89,11 @@ def faces_vae() -> Recipe:
         name="faces-vae",
         data="faces",
         network=replace(UnorderedVAEConfig.compact(dynamic_dim=4), pinned_prior=True, dynamic_sees_static=False),
+        steps=32_000,
+        cycles=2,
         loss=VariationalLoss(
             static_weight=0.1,
-            dynamic_weight=Anneal(start=41.0, end=0.1, share=0.12),
+            dynamic_weight=Anneal(start=41.0, end=0.1, share=0.06),
             static_from_others=True,
             recoloured=True,
         ),

@@ -84,7 +84,7 @@ def test_a_clip_gives_its_codes_and_what_the_model_saw(http, face_clip):
 
 def test_a_trained_model_draws_a_face_it_never_saw(http, face_clip):
     arrays = arrays_of(post_clip(http, face_clip, "application/x-npz"))
-    assert psnr(arrays["reconstruction"], arrays["frames"]) > 23  # below the 28 dB aimed at for swaps
+    assert psnr(arrays["reconstruction"], arrays["frames"]) > 25  # H.264 takes its share of the 28 dB
 
 
 def test_a_clip_like_the_training_data_is_told_from_a_foreign_one(http, tmp_path):
