@@ -185,9 +185,7 @@ class Trap:
 
 def test_a_pickle_is_not_opened_and_the_way_round_is_told(tmp_path):
     torch.save({"content_encoder": Trap()}, tmp_path / "trap.pth")
-    with pytest.raises(
-        ForeignWeights, match=r"no safetensors file .* made: safetensors\.torch\.save_file"
-    ):
+    with pytest.raises(ForeignWeights, match=r"no safetensors file .* made: safetensors\.torch\.save_file"):
         read_parts(tmp_path / "trap.pth")
 
 
