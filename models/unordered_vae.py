@@ -11,6 +11,7 @@ the mean over all ordered pairs as the way to combine comparisons; q(zᵢ) sees 
 decoder by one dense layer; 'same' padding and a slope of 0.2; one KL weight of 1 each.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,6 +29,8 @@ from models.frames import CODE_PIXELS, FrameDecoder, trunk
 from models.gaussian import Gaussian, kl_divergence, standard_normal_like
 from models.pairs import mean_over_pairs
 
+NARROW = -5.0  # log variance at which the posterior of a static code with a shortcut begins
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnorderedVAEConfig:
@@ -42,6 +45,7 @@ class UnorderedVAEConfig:
     dynamic_dim: int
     pinned_prior: bool = False  # p(z | f) has deviations of at most 1 (see `DynamicPrior`)
     dynamic_sees_static: bool = True  # q(z | x, f); without, q(z | x) (see `DynamicPosterior`)
+    static_shortcut: bool = False  # comparisons reach f past the dense layers too (see `StaticPosterior`)
     style_dim: int = 0  # of the codes' mixture that modulates every size of the decoder; 0 for none
     channels: int = 3
     image_size: int = 64
@@ -68,7 +72,8 @@ class UnorderedVAEConfig:
         """Sizes that two CPU cores can train: a pyramid of widths, most of its work in the decoder.
 
         The paper's equal widths spend most multiplications at the finest size; a pyramid learns about
-        twice as much a minute on a CPU, by one small probe. `style_dim` is our addition (see `Upsampling`).
+        twice as much a minute on a CPU, by one small probe. `style_dim` and `static_shortcut` are our
+        additions (see `Upsampling` and `StaticPosterior`).
         """
         return cls(
             widths=(24, 48, 96, 192),
@@ -78,6 +83,7 @@ class UnorderedVAEConfig:
             static_dim=256,
             dynamic_hidden=256,
             dynamic_dim=dynamic_dim,
+            static_shortcut=True,
             style_dim=512,
         )
 
@@ -120,11 +126,34 @@ def mlp(num_in: int, num_hidden: int, num_out: int) -> nn.Sequential:
     )
 
 
+class StandardisedLinear(nn.Module):
+    """A linear map of features that each have mean 0 and variance 1 over the training clips."""
+
+    SCALE = 0.3  # of what it gives at first
+
+    def __init__(self, num_in: int, num_out: int) -> None:
+        super().__init__()
+        self.standardise = nn.BatchNorm1d(num_in, affine=False, momentum=0.02)
+        self.linear = nn.Linear(num_in, num_out, bias=False)
+        nn.init.normal_(self.linear.weight, std=self.SCALE / math.sqrt(num_in))
+
+    def forward(self, features: Float[Tensor, "n k"]) -> Float[Tensor, "n s"]:
+        """The map, of the batch's own standardised features while training, of the kept statistics' afterwards."""
+        mapped: Tensor = self.linear(self.standardise(features.to(self.linear.weight.dtype)))
+        return mapped
+
+
 class StaticPosterior(nn.Module):
     """q(f | x₁..x_N): what the frames of a clip agree on, found by comparing them in pairs.
 
     One 3 × 3 convolution is applied to every concatenated ordered pair of frame features; the mean over
     pairs goes on, so that neither the order nor the number of frames changes what is computed.
+
+    The paper's dense layers alone lose what moves few pixels: the trunk of a model of faces told the colour
+    of the eyes (a linear reader was right for 83 % of people), its dense layers did not (32 %, chance is 28),
+    and a decoder is not taught to use what does not reach it. `static_shortcut` adds a linear map of the
+    comparisons, each standardised so that faint ones count as much as loud ones, and a posterior that
+    begins narrow (σ = e^−2.5), so that what comes through is not lost in noise either. It is our addition.
     """
 
     def __init__(self, config: UnorderedVAEConfig) -> None:
@@ -134,6 +163,11 @@ class StaticPosterior(nn.Module):
         self.agree = nn.Conv2d(compared, compared, 3, padding=1)
         self.hidden = nn.Linear(compared * CODE_PIXELS**2, config.static_hidden)
         self.head = nn.Linear(config.static_hidden, 2 * config.static_dim)
+        self.shortcut = (
+            StandardisedLinear(compared * CODE_PIXELS**2, config.static_dim) if config.static_shortcut else None
+        )
+        if self.shortcut is not None:
+            nn.init.constant_(self.head.bias[config.static_dim :], NARROW)
 
     def halves(
         self, features: Float[Tensor, "b t e h w"]
@@ -156,6 +190,8 @@ class StaticPosterior(nn.Module):
         """The posterior from the mean comparison."""
         flat = rearrange(functional.relu(self.agree(agreed)), "n k h w -> n (k h w)")
         mean, log_var = self.head(functional.relu(self.hidden(flat))).float().chunk(2, dim=-1)
+        if self.shortcut is not None:
+            mean = mean + self.shortcut(rearrange(agreed, "n k h w -> n (k h w)"))
         return Gaussian(mean, log_var)
 
     def forward(self, features: Float[Tensor, "b t e h w"]) -> Gaussian:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from models.disentangler import Disentangler
 from models.unordered_vae import UnorderedVAEConfig
 from training.recipes import AdversarialLoss, Recipe
+from training.schedule import Anneal
 
 METRICS_BEGIN, METRICS_END = "<!-- metrics -->", "<!-- /metrics -->"
 
@@ -27,19 +28,23 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
             "weight of the similarity": f"{recipe.loss.similarity_weight:g}",
             "weight of the adversary": f"{recipe.loss.adversarial_weight:g}",
         }
-    anneal = recipe.loss.dynamic_weight
     given = isinstance(recipe.network, UnorderedVAEConfig) and recipe.network.dynamic_sees_static
     return {
-        "weight of the static KL": f"{recipe.loss.static_weight:g}",
-        "weight of the dynamic KL": "1 throughout, as in the paper"
-        if anneal.start == anneal.end == 1
-        else f"from {anneal.start:g} to {anneal.end:g} over the first {anneal.share:.0%} of the steps",
+        "weight of the static KL": said(recipe.loss.static_weight),
+        "weight of the dynamic KL": said(recipe.loss.dynamic_weight),
         "static code while training": "of the clip's other frames"
         if recipe.loss.static_from_others
         else "of all frames, as in the paper",
         "dynamic codes while training": f"from {'recoloured' if recipe.loss.recoloured else 'the'} frames, "
         f"{'given' if given else 'without'} the static code",
     }
+
+
+def said(weight: Anneal) -> str:
+    """How a KL term's weight goes over the run."""
+    if weight.start == weight.end:
+        return "1 throughout, as in the paper" if weight.end == 1 else f"{weight.end:g} throughout"
+    return f"from {weight.start:g} to {weight.end:g} over the first {weight.share:.0%} of the steps"
 
 
 def model_card(recipe: Recipe, model: Disentangler, data: Mapping[str, str]) -> str:

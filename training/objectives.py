@@ -42,10 +42,8 @@ class BoundObjective:
         weights = self.weights
         recoloured = recolour(frames) if weights.recoloured else None
         bound = model.bound(frames, weights.static_from_others, recoloured)
-        dynamic_weight = weights.dynamic_weight(progress)
-        loss = -(
-            bound.log_likelihood - weights.static_weight * bound.static_kl - dynamic_weight * bound.dynamic_kl
-        ).mean()
+        static_weight, dynamic_weight = weights.static_weight(progress), weights.dynamic_weight(progress)
+        loss = -(bound.log_likelihood - static_weight * bound.static_kl - dynamic_weight * bound.dynamic_kl).mean()
         length = frames.shape[1]
         yield Terms(
             loss=loss,

@@ -1,4 +1,4 @@
-"""What changes over a run: the learning rate and the weight of the dynamic KL."""
+"""What changes over a run: the learning rate and the weights of the KL terms."""
 
 import math
 from dataclasses import dataclass
@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Anneal:
-    """A weight that falls linearly from `start` to `end` over the first `share` of a run.
+    """A weight that goes linearly from `start` to `end` over the first `share` of a run.
 
     A heavy dynamic KL at first leaves the dynamic code empty, so that the static code has to carry all
     of the identity; when the weight falls, the dynamic code takes the pose and only the pose. With
     weight 1 throughout, skin colour settles in the dynamic code early and never leaves it.
+
+    A light static KL at first (Sønderby et al. 2016, arXiv:1602.02282) lets the static code carry what the
+    decoder has no use for yet.
     """
 
     start: float = 1.0
@@ -19,8 +22,8 @@ class Anneal:
 
     def __call__(self, progress: float) -> float:
         """The weight at `progress` in [0, 1] of the run."""
-        fallen = min(progress / self.share, 1.0)
-        return self.start + (self.end - self.start) * fallen
+        gone = min(progress / self.share, 1.0)
+        return self.start + (self.end - self.start) * gone
 
 
 def cosine_with_warmup(step: int, steps: int, warmup: int, cycles: int = 1) -> float:

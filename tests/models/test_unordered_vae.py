@@ -18,6 +18,7 @@ from models.unordered_vae import (
 )
 
 TINY = UnorderedVAEConfig.tiny()
+SHORT_CUT = replace(TINY, static_shortcut=True)
 
 
 def parameters(module: nn.Module) -> int:
@@ -71,9 +72,10 @@ def test_halves_of_the_pair_convolution_are_the_convolution_of_the_concatenated_
     torch.testing.assert_close(first[:, 0] + second[:, 1], expected)
 
 
+@pytest.mark.parametrize("config", [TINY, SHORT_CUT])
 @pytest.mark.parametrize("order", [[2, 0, 1, 4, 3], [4, 3, 2, 1, 0]])
-def test_static_code_ignores_the_order_of_frames(order: list[int]) -> None:
-    model = UnorderedVAE(TINY).double()
+def test_static_code_ignores_the_order_of_frames(order: list[int], config: UnorderedVAEConfig) -> None:
+    model = UnorderedVAE(config).double().eval()
     frames = torch.rand(2, 5, 3, 64, 64, dtype=torch.float64)
     here, there = model.encode(frames), model.encode(frames[:, order])
     torch.testing.assert_close(here.static.mean, there.static.mean)
@@ -88,6 +90,24 @@ def test_static_code_hears_every_frame_and_each_clip_only_its_own() -> None:
     heard = frames.grad.abs().sum((2, 3, 4))
     assert (heard[0] > 0).all()
     assert (heard[1] == 0).all()
+
+
+def test_a_shortcut_tells_a_faint_comparison_as_well_as_a_loud_one() -> None:
+    """What two kinds of clips differ in by a thousandth reaches f as if it were as large as all else."""
+    posterior = StaticPosterior(SHORT_CUT)
+    agreed = torch.randn(400, SHORT_CUT.compared_channels, 4, 4)
+    agreed[:, 3, 1, 2] = 5 + torch.where(torch.arange(400) % 2 == 0, 0.001, -0.001)
+    assert posterior.shortcut is not None
+    mapped = posterior.shortcut(agreed.flatten(1))
+    difference = (mapped[::2].mean(0) - mapped[1::2].mean(0)).norm()
+    column = posterior.shortcut.linear.weight[:, 3 * 16 + 1 * 4 + 2].norm()
+    assert difference > column  # 2 standard deviations apart, less what chance adds
+
+
+def test_a_static_posterior_with_a_shortcut_begins_narrow() -> None:
+    features = torch.randn(4, 3, TINY.widths[-1], 4, 4)
+    assert StaticPosterior(SHORT_CUT).eval()(features).std.mean() < 0.2
+    assert StaticPosterior(TINY).eval()(features).std.mean() > 0.5
 
 
 def test_dynamic_code_hears_its_frame_directly_and_the_others_only_through_the_static_code() -> None:

@@ -129,7 +129,7 @@ def test_published_recipes_are_complete(name: str) -> None:
         weight = recipe.loss.dynamic_weight
         assert 0 < weight(1.0) <= 1
         assert weight(0.0) >= weight(1.0), "the dynamic code opens up; it is never closed"
-        assert 0 < recipe.loss.static_weight <= 1
+        assert 0 < recipe.loss.static_weight(1.0) <= 1
     assert recipe.steps % recipe.cycles == 0
 
 
@@ -139,4 +139,4 @@ def test_the_paper_recipe_is_the_papers() -> None:
     assert (recipe.batch, recipe.steps) == (120, 43_000)
     assert not recipe.loss.static_from_others
     assert recipe.loss.dynamic_weight == Anneal()
-    assert recipe.loss.static_weight == 1
+    assert recipe.loss.static_weight == Anneal()
