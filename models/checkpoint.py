@@ -16,6 +16,7 @@ from safetensors.torch import save as save_tensors
 
 from models.disentangler import Disentangler
 from models.drnet import DrNET, DrNETConfig
+from models.motion import Motion, MotionConfig
 from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
 
 FORMAT = 1
@@ -62,9 +63,25 @@ def build(family: str, network: Mapping[str, Any]) -> Disentangler:
         raise CheckpointError(f"the network's sizes do not fit {family}: {error}") from error
 
 
-def digest_of(weights_sha256: str, family: str, network: Mapping[str, Any]) -> str:
+def build_motion(sizes: Mapping[str, Any]) -> Motion:
+    """A motion model with untrained weights.
+
+    Raises:
+        CheckpointError: sizes that it does not have.
+
+    """
+    try:
+        return Motion(MotionConfig(**sizes))
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the sizes do not fit a motion model: {error}") from error
+
+
+def digest_of(
+    weights_sha256: str, family: str, network: Mapping[str, Any], motion: Mapping[str, Any] | None = None
+) -> str:
     """The identity of a model: what it computes, and nothing that is only said about it."""
-    said = json.dumps([weights_sha256, family, dict(network)], sort_keys=True, separators=(",", ":"))
+    parts = [weights_sha256, family, dict(network), *([dict(motion)] if motion else [])]
+    said = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(said.encode()).hexdigest()}"
 
 
@@ -95,13 +112,15 @@ def save_model(
             raise CheckpointError(f"weight {key} is not finite as {dtype}")
     content = save_tensors(tensors)
     network = json.loads(json.dumps(model.network()))
+    motion = model.motion.sizes() if model.motion is not None else None
     sha256 = hashlib.sha256(content).hexdigest()
     config = {
         "format": FORMAT,
         "name": name,
         "family": model.family,
-        "digest": digest_of(sha256, model.family, network),
+        "digest": digest_of(sha256, model.family, network, motion),
         "network": network,
+        "motion": motion,
         "image_size": model.image_size,
         "channels": model.channels,
         "static_dim": model.static_dim,
@@ -163,9 +182,12 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> LoadedModel:
         sha256 = hashlib.sha256(content).hexdigest()
         if sha256 != stated["sha256"]:
             raise CheckpointError(f"{folder / WEIGHTS} has SHA-256 {sha256}, expected {stated['sha256']}")
-        if config["digest"] != digest_of(sha256, family, network):
+        motion = config.get("motion")
+        if config["digest"] != digest_of(sha256, family, network, motion):
             raise CheckpointError(f"{folder / CONFIG} states a digest that is not that of its weights")
         model = build(family, network)
+        if motion is not None:
+            model.motion = build_motion(motion)
         tensors = {key: value.float() for key, value in load_tensors(content).items()}
         model.load_state_dict(tensors)
         name = str(config["name"])

@@ -1,4 +1,4 @@
-"""What codes are for, written once for all families: transfer, swap, and the plane of one identity."""
+"""What codes are for, written once for all families: transfer, swap, a path, the plane of one identity, futures."""
 
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from einops import rearrange
+from einops import rearrange, repeat
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -50,6 +50,99 @@ def swap(
     """Who `static` shows, doing what the one clip of `motion` does."""
     moved = transfer(model, motion.dynamic.mean[0], motion.static, static, how)
     return as_pictures(decode_in_chunks(model, static, moved, chunk))
+
+
+Part = Literal["dynamic", "static", "both"]
+
+
+@torch.inference_mode()
+def interpolate(
+    model: Disentangler,
+    statics: tuple[StaticCode, StaticCode],
+    dynamics: tuple[Float[Tensor, " z"], Float[Tensor, " z"]],
+    steps: int,
+    part: Part,
+) -> tuple[Float[Tensor, "steps s"], Float[Tensor, "steps z"], list[StaticCode]]:
+    """The path of `steps` equal steps from one pair of codes to another, both ends included.
+
+    `part` says which code goes; the other one stays as it is at the first end. Returns the static codes, the
+    dynamic ones, and the static codes as `decode` takes them. Codes of length 1 go along the sphere, others
+    straight. Maps beside a static code (DrNET's U-Net) are mixed in the same shares.
+    """
+    shares = torch.linspace(0, 1, steps, device=dynamics[0].device)
+    stay = torch.zeros_like(shares)
+    dynamic = path(*dynamics, shares if part != "static" else stay, unit=model.dynamic_range == "unit")
+    who = shares if part != "dynamic" else stay
+    first, second = statics
+    mixed = [
+        StaticCode(
+            torch.lerp(first.mean, second.mean, share),
+            torch.lerp(first.std, second.std, share),
+            tuple(torch.lerp(a, b, share) for a, b in zip(first.skips, second.skips, strict=True)),
+        )
+        for share in who
+    ]
+    return torch.cat([code.mean for code in mixed]), dynamic, mixed
+
+
+def path(
+    first: Float[Tensor, " z"], second: Float[Tensor, " z"], shares: Float[Tensor, " n"], unit: bool
+) -> Float[Tensor, "n z"]:
+    """Codes at these shares of the way: straight, or of length 1 along the great circle (opposite ends go straight)."""
+    straight = torch.lerp(first, second, shares[:, None])
+    if not unit:
+        return straight
+    angle = torch.arccos((first @ second).clamp(-1, 1))
+    if angle.sin() < 1e-4:
+        return torch.nn.functional.normalize(straight, dim=-1)
+    weights = torch.stack([torch.sin((1 - shares) * angle), torch.sin(shares * angle)], dim=1) / angle.sin()
+    return weights @ torch.stack([first, second])
+
+
+@torch.inference_mode()
+def predict(
+    model: Disentangler,
+    observed: Codes,
+    frames: int,
+    samples: int = 1,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "samples frames z"]:
+    """The dynamic codes of the next frames of the one observed clip, by the model's motion.
+
+    Without a generator every code is the mean given those before it: one future, the paper's. With one, futures
+    are sampled.
+
+    Raises:
+        ValueError: the model has no motion, or several futures are asked for without a generator.
+
+    """
+    if model.motion is None:
+        raise ValueError("this model has no motion model, so it predicts nothing")
+    if samples > 1 and generator is None:
+        raise ValueError(f"the mean future is one; {samples} different ones are samples and need a generator")
+    dynamic = repeat(observed.dynamic.mean[0], "t z -> n t z", n=samples)
+    static = repeat(observed.static.mean[0], "s -> n s", n=samples)
+    return model.motion.roll_out(dynamic, static, frames, generator)
+
+
+@torch.inference_mode()
+def sample_motion(
+    model: Disentangler, static: StaticCode, frames: int, generator: torch.Generator
+) -> Float[Tensor, "b frames z"]:
+    """A motion of each identity: the first frame from the prior, the others by the model's motion.
+
+    Without a motion model the frames are independent, as they are in the unordered VAE's generative story.
+    """
+    prior = model.prior(static)
+    moves = model.motion is not None
+    noise = torch.randn(len(static), 1 if moves else frames, model.dynamic_dim, generator=generator)
+    first = prior.mean[:, None] + prior.std[:, None] * noise.to(prior.mean)
+    if model.motion is None:
+        return first
+    first = model.motion.in_range(first)
+    if frames == 1:
+        return first
+    return torch.cat([first, model.motion.roll_out(first, static.mean, frames - 1, generator)], dim=1)
 
 
 def active_dims(statistics: Mapping[str, Any], dynamic_dim: int) -> tuple[int, int]:

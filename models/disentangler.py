@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from models.codes import Codes, DynamicCode, StaticCode
 from models.gaussian import Gaussian
+from models.motion import Motion, Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,15 @@ class Disentangler(nn.Module, ABC):
     channels: int
     static_dim: int
     dynamic_dim: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.motion: Motion | None = None  # trained on the codes afterwards, and kept with the model
+
+    @property
+    def dynamic_range(self) -> Range:
+        """Which dynamic codes this family has: any, those in [-1, 1], or those of length 1."""
+        return "any"
 
     @abstractmethod
     def network(self) -> dict[str, Any]:

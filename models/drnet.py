@@ -35,6 +35,7 @@ from models.drnet_blocks import (
     vgg_encoder,
 )
 from models.gaussian import Gaussian
+from models.motion import Range
 
 ContentKind = Literal["dcgan", "dcgan_unet", "vgg_unet"]
 PoseKind = Literal["dcgan", "resnet"]
@@ -100,6 +101,11 @@ class DrNET(Disentangler):
     def network(self) -> dict[str, Any]:
         """The config, as JSON can hold it."""
         return asdict(self.config)
+
+    @property
+    def dynamic_range(self) -> Range:
+        """Poses end in tanh, and then may be scaled to length 1."""
+        return "unit" if self.config.unit_pose else "tanh"
 
     def content(self, frames: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n s"], tuple[Tensor, ...]]:
         """h_c of each frame, and the maps that a U-Net's decoder needs beside it (else none)."""

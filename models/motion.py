@@ -1,0 +1,108 @@
+"""Motion: what the dynamic code does next, given who is shown; for the codes of either family.
+
+Source: Denton & Birodkar 2017 (arXiv:1705.10915), §3 and its authors' code: pose and content of a frame go through a
+linear layer, two LSTM layers of 256 and a linear layer that gives the next pose:
+
+    h_p(t+1) = LSTM(h_p(1..t), h_c)
+
+Ours differs in four ways, each for a reason. Codes are standardised over training clips, as the scale of a VAE's
+codes is its own. The layer gives the *change* of the code, since motion is mostly smooth. A second output gives its
+variance, so that futures can be sampled; the mean alone is the paper's prediction. And it is trained on its own
+predictions too (`training.motion`): the authors' is shown true poses only, and drifts once it is left alone.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from einops import repeat
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.gaussian import Gaussian
+
+Range = Literal["any", "tanh", "unit"]
+LEAST_LOG_VAR, LARGEST_LOG_VAR = -9.0, 2.0  # of a standardised code's change
+State = tuple[Tensor, Tensor]  # hidden and cell of each layer, "layers b k"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MotionConfig:
+    """Sizes of a motion model, which are the authors' unless told, and which codes its family has."""
+
+    static_dim: int
+    dynamic_dim: int
+    hidden: int = 256
+    layers: int = 2
+    codes: Range = "any"  # a VAE's; DrNET's lie in [-1, 1] ("tanh"), or have length 1 ("unit")
+
+    def __post_init__(self) -> None:
+        if self.codes not in ("any", "tanh", "unit"):
+            raise ValueError(f"codes must be any, tanh or unit, got {self.codes!r}")
+
+
+class Motion(nn.Module):
+    """p(z_{t+1} | z_1..z_t, f), and roll-outs of it."""
+
+    def __init__(self, config: MotionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Linear(config.static_dim + config.dynamic_dim, config.hidden)
+        self.lstm = nn.LSTM(config.hidden, config.hidden, config.layers, batch_first=True)
+        self.change = nn.Linear(config.hidden, config.dynamic_dim)
+        self.log_var = nn.Linear(config.hidden, config.dynamic_dim)
+        # Over the training clips; `training.motion` fills them.
+        self.register_buffer("static_mean", torch.zeros(config.static_dim))
+        self.register_buffer("static_std", torch.ones(config.static_dim))
+        self.register_buffer("dynamic_mean", torch.zeros(config.dynamic_dim))
+        self.register_buffer("dynamic_std", torch.ones(config.dynamic_dim))
+
+    def sizes(self) -> dict[str, Any]:
+        """The config, as JSON can hold it."""
+        return asdict(self.config)
+
+    def observe(
+        self,
+        dynamic: Float[Tensor, "b t z"],
+        static: Float[Tensor, "b s"],
+        state: State | None = None,
+    ) -> tuple[Gaussian, State]:
+        """For each frame the distribution of the next frame's code, knowing this one and those before it."""
+        length = dynamic.shape[1]
+        mean, std = self.get_buffer("dynamic_mean"), self.get_buffer("dynamic_std")
+        who = (static - self.get_buffer("static_mean")) / self.get_buffer("static_std")
+        seen = torch.cat([repeat(who, "b s -> b t s", t=length), (dynamic - mean) / std], dim=-1)
+        hidden, state = self.lstm(self.embed(seen), state)
+        log_var = self.log_var(hidden).clamp(LEAST_LOG_VAR, LARGEST_LOG_VAR) + 2 * torch.log(std)
+        return Gaussian(self.in_range(dynamic + std * self.change(hidden)), log_var), state
+
+    def roll_out(
+        self,
+        observed: Float[Tensor, "b t z"],
+        static: Float[Tensor, "b s"],
+        frames: int,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "b frames z"]:
+        """The codes of the next frames, each fed back: the means (the paper's), or with a generator samples.
+
+        Noise is drawn on the CPU, so that a seed means the same future on every device.
+        """
+        prediction, state = self.observe(observed, static)
+        following = Gaussian(prediction.mean[:, -1:], prediction.log_var[:, -1:])
+        future: list[Tensor] = []
+        while True:
+            code = following.mean
+            if generator is not None:
+                noise = torch.randn(code.shape, generator=generator).to(code)
+                code = self.in_range(code + following.std * noise)
+            future.append(code)
+            if len(future) == frames:
+                return torch.cat(future, dim=1)
+            following, state = self.observe(code, static, state)
+
+    def in_range(self, dynamic: Float[Tensor, "*b z"]) -> Float[Tensor, "*b z"]:
+        """The nearest codes that the family can have."""
+        if self.config.codes == "unit":
+            return functional.normalize(dynamic, dim=-1)
+        return dynamic.clamp(-1, 1) if self.config.codes == "tanh" else dynamic
