@@ -159,6 +159,15 @@ def evaluating(model: Disentangler) -> Iterator[None]:
     model.train()
 
 
+@contextlib.contextmanager
+def in_evaluation(module: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while, and then whatever mode it was in."""
+    before = module.training
+    module.eval()
+    yield
+    module.train(before)
+
+
 class Speedometer:
     """Frames per second, smoothed over about fifty steps."""
 

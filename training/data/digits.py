@@ -10,6 +10,7 @@ The files are the four of MNIST (LeCun, Cortes & Burges): `train-images-idx3-uby
 Training digits make training clips, test digits make held-out clips.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -166,6 +167,14 @@ class MovingDigits:
         times = different_integers(torch.full((batch,), self.length), num_frames, generator)
         drawn = self.draw_clips(actors, paths[torch.arange(batch)[:, None], times])
         return rearrange(as_floats(rearrange(drawn, "b t h w c -> (b t) h w c")), "(b t) c h w -> b t c h w", b=batch)
+
+    def with_runs(self, length: int) -> Sequence[int]:
+        """Every clip: digits never stop."""
+        return range(self.clips)
+
+    def run(self, index: int, length: int, generator: torch.Generator) -> Float[Tensor, "length c h w"]:
+        """A new clip of any length; the number says nothing."""
+        return as_floats(self.draw_clips(self.cast(1, generator), self.paths(1, length, generator))[0])
 
 
 def bounced(way: Tensor, free: int) -> Tensor:

@@ -1,6 +1,7 @@
 """Clips held in memory (or on the GPU) as one tensor of frames, from which training batches are drawn."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -28,6 +29,12 @@ class Clips(Protocol):
     def draw(self, batch: int, num_frames: int, generator: torch.Generator) -> Float[Tensor, "b t c h w"]:
         """Random clips, and of each `num_frames` different frames in random order, in [0, 1]."""
 
+    def with_runs(self, length: int) -> Sequence[int]:
+        """The numbers of the clips that show so many frames of one movement."""
+
+    def run(self, index: int, length: int, generator: torch.Generator) -> Float[Tensor, "length c h w"]:
+        """So many frames of one movement of such a clip, in order, in [0, 1]."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClipPool:
@@ -35,15 +42,24 @@ class ClipPool:
 
     `aligned` says that frame t shows the same dynamic factors in every clip, so that the true picture of
     a swap of two clips of this pool is known: frame t of the clip that gives the static code.
+
+    `movements` are the numbers of frames that follow each other, over and over, where a clip holds many
+    movements (as the sprites' do); without them a clip is one movement, in order.
     """
 
     frames: UInt8[Tensor, "n h w c"]  # channels last, as convolutions like them
     starts: Int[Tensor, " clips"]
     lengths: Int[Tensor, " clips"]
     aligned: bool = False
+    movements: tuple[Int[Tensor, " _"], ...] = ()
 
     @classmethod
-    def of_equal_clips(cls, frames: UInt8[Tensor, "clips t h w c"], aligned: bool = False) -> "ClipPool":
+    def of_equal_clips(
+        cls,
+        frames: UInt8[Tensor, "clips t h w c"],
+        aligned: bool = False,
+        movements: tuple[Int[Tensor, " _"], ...] = (),
+    ) -> "ClipPool":
         """A pool of clips that all have t frames."""
         clips, length = frames.shape[:2]
         starts = torch.arange(clips) * length
@@ -52,6 +68,7 @@ class ClipPool:
             starts,
             torch.full_like(starts, length),
             aligned,
+            movements,
         )
 
     def __len__(self) -> int:
@@ -59,7 +76,7 @@ class ClipPool:
 
     def to(self, device: torch.device | str) -> "ClipPool":
         """The same clips, their frames on another device."""
-        return type(self)(self.frames.to(device), self.starts, self.lengths, self.aligned)
+        return replace(self, frames=self.frames.to(device))
 
     def clip(self, index: int) -> Float[Tensor, "t c h w"]:
         """All frames of one clip, in [0, 1]."""
@@ -81,6 +98,24 @@ class ClipPool:
         where = rearrange(self.starts[chosen][:, None] + picks, "b t -> (b t)")
         frames = as_floats(self.frames[where.to(self.frames.device)])
         return rearrange(frames, "(b t) c h w -> b t c h w", b=batch)
+
+    def with_runs(self, length: int) -> Sequence[int]:
+        """The clips with enough frames; all of them where movements repeat."""
+        if self.movements:
+            return range(len(self))
+        return torch.nonzero(self.lengths >= length)[:, 0].tolist()
+
+    def run(self, index: int, length: int, generator: torch.Generator) -> Float[Tensor, "length c h w"]:
+        """A stretch of the clip, or one of its movements over and over, begun at a random frame."""
+        start = int(self.starts[index])
+        if self.movements:
+            movement = self.movements[int(torch.randint(len(self.movements), (), generator=generator))]
+            first = int(torch.randint(len(movement), (), generator=generator))
+            where = start + movement[(first + torch.arange(length)) % len(movement)]
+        else:
+            room = int(self.lengths[index]) - length
+            where = start + int(torch.randint(room + 1, (), generator=generator)) + torch.arange(length)
+        return as_floats(self.frames[where.to(self.frames.device)])
 
 
 def as_floats(frames: UInt8[Tensor, "n h w c"]) -> Float[Tensor, "n c h w"]:

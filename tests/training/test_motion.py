@@ -1,0 +1,142 @@
+"""A motion model learns what moves: it predicts better than standing still, and better alone for having been alone."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.motion import Motion
+from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from training.data.errors import DataError
+from training.data.pool import ClipPool
+from training.data.sprites import Pose, movements
+from training.motion import CodedRuns, MotionRecipe, code_runs, longest_run, motion_loss, new_motion, train_motion
+
+SMALL = MotionRecipe(hidden=24, runs=24, length=16, observed=6, batch=12, steps=150, learning_rate=1e-2)
+
+
+def circles(count: int, length: int) -> Float[Tensor, "n t 2"]:
+    """Codes that go around at a speed of their own each."""
+    generator = torch.Generator().manual_seed(3)
+    phase, speed = (
+        6.28 * torch.rand(count, 1, generator=generator),
+        0.2 + 0.4 * torch.rand(count, 1, generator=generator),
+    )
+    angle = phase + speed * torch.arange(length)
+    return torch.stack([angle.cos(), angle.sin()], dim=-1)
+
+
+class Turning(UnorderedVAE):
+    """A model whose dynamic codes are what the middle pixels of a frame say."""
+
+    def encode(self, frames):  # type: ignore[no-untyped-def]
+        codes = super().encode(frames)
+        codes.dynamic.mean.copy_(4 * frames[..., :2, 32, 32] - 2)
+        codes.dynamic.std.fill_(0.01)
+        return codes
+
+
+def pool(count: int = 12, length: int = 40) -> ClipPool:
+    frames = torch.zeros(count, length, 64, 64, 3, dtype=torch.uint8)
+    frames[:, :, 32, 32, :2] = (255 * (circles(count, length) + 2) / 4).round().to(torch.uint8)
+    return ClipPool.of_equal_clips(frames)
+
+
+def test_roll_outs_follow_the_true_motion_where_standing_still_does_not() -> None:
+    model = Turning(UnorderedVAEConfig.tiny())
+    motion = train_motion(model, pool(), SMALL)
+    runs = code_runs(model, pool(), 10, 16, 6, seed=9)
+    future = motion.roll_out(runs.dynamic[:, :6], runs.static, 8)
+    truth = runs.dynamic[:, 6:14]
+    error, still = (future - truth).square().mean(), (runs.dynamic[:, 5:6] - truth).square().mean()
+    assert error < 0.2 * still
+
+
+def test_one_seed_is_one_motion() -> None:
+    model, recipe = Turning(UnorderedVAEConfig.tiny()), replace(SMALL, steps=3, runs=4)
+    first, second = (train_motion(model, pool(), recipe).state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_encoders_learn_nothing_and_stay_in_evaluation_mode() -> None:
+    model = Turning(replace(UnorderedVAEConfig.tiny(), static_shortcut=True)).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    train_motion(model, pool(), replace(SMALL, steps=2, runs=4))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert model.training, "what was in training mode is so again"
+
+
+def test_gradients_go_through_the_whole_roll_out() -> None:
+    """The last frame's error reaches the first prediction: it learns from where it led."""
+    motion = new_motion(Turning(UnorderedVAEConfig.tiny()), coded(), SMALL)
+    dynamic = coded().dynamic
+    future = motion.roll_out(dynamic[:, :6], coded().static, 10)
+    future.retain_grad()
+    grads = torch.autograd.grad(future[:, -1].sum(), [motion.embed.weight])
+    assert grads[0].abs().sum() > 0
+    _, terms = motion_loss(motion, coded().static, dynamic, 6, 10, 1.0)
+    assert set(terms) == {"surprise", "error"}
+
+
+def coded() -> CodedRuns:
+    return CodedRuns(torch.randn(5, 16, generator=torch.Generator().manual_seed(0)), circles(5, 20), torch.zeros(2))
+
+
+def test_surprise_is_the_entropy_of_what_is_known_exactly_but_for_noise() -> None:
+    """Against closed form: a motion that says N(this code, σ²) of codes that stand still."""
+    motion = new_motion(Turning(UnorderedVAEConfig.tiny()), coded(), SMALL)
+    for value in (motion.change.weight, motion.change.bias, motion.log_var.weight):
+        torch.nn.init.zeros_(value)
+    torch.nn.init.constant_(motion.log_var.bias, -4.0)
+    still = torch.zeros(3, 9, 2)
+    _, terms = motion_loss(motion, torch.zeros(3, 16), still, 4, 3, 0.0)
+    assert terms["surprise"] == pytest.approx(0.5 * (torch.log(torch.tensor(2 * torch.pi)) - 4.0).item(), abs=1e-5)
+    assert terms["error"] == 0
+
+
+def test_an_unused_dimension_is_measured_by_its_posteriors_spread() -> None:
+    runs = CodedRuns(
+        torch.randn(5, 16), torch.stack([torch.randn(5, 20), 1e-3 * torch.randn(5, 20)], -1), torch.tensor([0.01, 1.0])
+    )
+    std = new_motion(Turning(UnorderedVAEConfig.tiny()), runs, SMALL).get_buffer("dynamic_std")
+    assert std[0] == pytest.approx(1.0, abs=0.2)
+    assert std[1] == pytest.approx(1.0, abs=0.01)
+
+
+def test_clips_that_are_too_short_make_shorter_runs_and_none_at_all_are_refused() -> None:
+    assert longest_run(pool(length=40), 30) == 30
+    assert longest_run(pool(length=12), 30) == 12
+    with pytest.raises(DataError, match="less than 6 frames"):
+        longest_run(pool(length=5), 30)
+
+
+def test_a_run_is_a_stretch_of_its_clip_in_order() -> None:
+    frames = torch.arange(2 * 20, dtype=torch.uint8).reshape(2, 20, 1, 1, 1).expand(-1, -1, 4, 4, 3)
+    run = ClipPool.of_equal_clips(frames).run(1, 7, torch.Generator().manual_seed(0))
+    numbers = (run[:, 0, 0, 0] * 255).round()
+    assert torch.equal(numbers.diff(), torch.ones(6))
+    assert 20 <= numbers[0] <= 33
+
+
+def test_a_run_of_a_sheet_repeats_one_movement_in_the_order_of_its_frames() -> None:
+    poses = tuple(
+        Pose(row, 0, action, direction, frame)
+        for row, (action, direction, frame) in enumerate(
+            [("walk", "n", 1), ("walk", "n", 0), ("walk", "n", 2), ("slash", "w", 0), ("slash", "w", 1)]
+        )
+    )
+    assert [part.tolist() for part in movements(poses)] == [[3, 4], [1, 0, 2]]
+    frames = torch.arange(5, dtype=torch.uint8).reshape(1, 5, 1, 1, 1).expand(-1, -1, 4, 4, 3)
+    sheet = ClipPool.of_equal_clips(frames, movements=movements(poses))
+    seen = set()
+    for seed in range(20):
+        run = (sheet.run(0, 6, torch.Generator().manual_seed(seed))[:, 0, 0, 0] * 255).round().int().tolist()
+        assert run[:3] == run[3:] or run[:2] == run[2:4] == run[4:]
+        seen.add(tuple(sorted(set(run))))
+    assert seen == {(0, 1, 2), (3, 4)}
+
+
+def test_a_motion_model_is_what_is_taught() -> None:
+    assert isinstance(train_motion(Turning(UnorderedVAEConfig.tiny()), pool(), replace(SMALL, steps=1, runs=2)), Motion)

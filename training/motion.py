@@ -1,0 +1,189 @@
+"""Teaching a model's motion: the LSTM over the codes of its frozen encoders, first on true codes, then on its own.
+
+The authors' code shows true poses at every step (teacher forcing), so that what the LSTM does with its own errors is
+never trained; and it leaves BatchNorm in training mode, so that a code depends on the batch. Here the encoders
+are in evaluation mode, every step's prediction from true codes is scored by its likelihood, and from the same
+observed frames the future is rolled out, mean after mean, over a horizon that grows while the run goes on, and is
+held to the true codes with gradients through the whole of it.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.disentangler import Disentangler
+from models.motion import Motion, MotionConfig
+from training.data.errors import DataError
+from training.data.pool import Clips
+from training.errors import NonFiniteLoss
+from training.loop import in_evaluation, precision, seed_of
+from training.schedule import cosine_with_warmup
+
+LEAST_FRAMES = 6  # of a run: fewer hold no motion worth learning
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MotionRecipe:
+    """How a motion is taught. Sizes, batch and the frames observed are the authors'."""
+
+    hidden: int = 256
+    layers: int = 2
+    runs: int = 3000  # stretches of movement whose codes are learnt from
+    length: int = 40  # frames of each
+    observed: int = 10
+    batch: int = 100
+    steps: int = 2000
+    learning_rate: float = 2e-3
+    own_weight: float = 1.0  # of the roll-outs, beside the likelihood of single steps
+    growing: float = 0.5  # share of the run over which the rolled-out horizon grows to its full length
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.observed < self.length:
+            raise ValueError(f"observed must lie between 0 and length {self.length}, got {self.observed}")
+
+
+@dataclass(frozen=True, slots=True)
+class CodedRuns:
+    """The codes of stretches of movement: who is seen in the observed frames, and what all frames do."""
+
+    static: Float[Tensor, "n s"]
+    dynamic: Float[Tensor, "n t z"]
+    dynamic_var: Float[Tensor, " z"]  # mean variance of the posteriors; 0 where a family has none
+
+
+@torch.inference_mode()
+def code_runs(
+    model: Disentangler,
+    clips: Clips,
+    count: int,
+    length: int,
+    observed: int,
+    seed: int,
+    on_run: Callable[[int], None] = lambda done: None,
+) -> CodedRuns:
+    """The codes of `count` stretches of `length` frames; the static code is of the first `observed` ones.
+
+    Raises:
+        DataError: no clip is so long.
+
+    """
+    numbers = clips.with_runs(length)
+    if not numbers:
+        raise DataError(f"no clip has {length} frames in a row, so there is no motion to learn")
+    device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
+    static, dynamic, variance = [], [], []
+    with in_evaluation(model), precision(device):
+        for done in range(count):
+            number = numbers[int(torch.randint(len(numbers), (), generator=generator))]
+            run = clips.run(number, length, generator)[None].to(device)
+            static.append(model.encode(run[:, :observed]).static.mean.float().cpu())
+            codes = model.encode(run).dynamic
+            dynamic.append(codes.mean.float().cpu())
+            variance.append(codes.std.float().square().mean((0, 1)).cpu())
+            on_run(done + 1)
+    return CodedRuns(torch.cat(static), torch.cat(dynamic), torch.stack(variance).mean(0))
+
+
+def new_motion(model: Disentangler, runs: CodedRuns, recipe: MotionRecipe) -> Motion:
+    """An untrained motion model for these codes, which it will see standardised.
+
+    A dimension that tells frames apart by less than the posteriors' own spread is an unused one; it is measured
+    by that spread, so that its noise is not blown up to the size of a motion.
+    """
+    torch.manual_seed(recipe.seed)
+    motion = Motion(
+        MotionConfig(
+            static_dim=model.static_dim,
+            dynamic_dim=model.dynamic_dim,
+            hidden=recipe.hidden,
+            layers=recipe.layers,
+            codes=model.dynamic_range,
+        )
+    )
+    flat = runs.dynamic.flatten(0, 1)
+    motion.get_buffer("static_mean").copy_(runs.static.mean(0))
+    motion.get_buffer("static_std").copy_(runs.static.std(0).clamp_min(1e-2))
+    motion.get_buffer("dynamic_mean").copy_(flat.mean(0))
+    motion.get_buffer("dynamic_std").copy_((flat.var(0) + runs.dynamic_var).sqrt().clamp_min(1e-3))
+    return motion
+
+
+def motion_loss(
+    motion: Motion,
+    static: Float[Tensor, "b s"],
+    dynamic: Float[Tensor, "b t z"],
+    observed: int,
+    horizon: int,
+    own_weight: float,
+) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    """−log p of every next code given true ones, in nats a dimension, + the squared error of the mean roll-out.
+
+    Both are of standardised codes, so that one scale serves every family. `horizon` frames are rolled out.
+    """
+    std = motion.get_buffer("dynamic_std")
+    prediction, _ = motion.observe(dynamic[:, :-1], static)
+    surprise = -(prediction.log_prob(dynamic[:, 1:]) + torch.log(std).sum()).mean() / dynamic.shape[2]
+    future = motion.roll_out(dynamic[:, :observed], static, horizon)
+    error = (((future - dynamic[:, observed : observed + horizon]) / std) ** 2).mean()
+    return surprise + own_weight * error, {"surprise": float(surprise.detach()), "error": float(error.detach())}
+
+
+def train_motion(
+    model: Disentangler,
+    clips: Clips,
+    recipe: MotionRecipe,
+    on_stage: Callable[[str, int], None] = lambda stage, total: None,
+    on_step: Callable[[int, dict[str, float]], None] = lambda step, terms: None,
+) -> Motion:
+    """Teach a motion on the model's codes of these clips, and return it in evaluation mode.
+
+    Clips too short for the recipe's runs make shorter runs, down to 6 frames.
+
+    Raises:
+        DataError: no clip is long enough.
+        NonFiniteLoss: the loss is not finite.
+
+    """
+    length = longest_run(clips, recipe.length)
+    observed = min(recipe.observed, max(2, length // 3))
+    on_stage("encoding movements", recipe.runs)
+    runs = code_runs(model, clips, recipe.runs, length, observed, recipe.seed, lambda done: on_step(done, {}))
+    motion = new_motion(model, runs, recipe)
+    optimizer = torch.optim.Adam(motion.parameters(), recipe.learning_rate)
+    on_stage("teaching motion", recipe.steps)
+    for step in range(recipe.steps):
+        generator = torch.Generator().manual_seed(seed_of(recipe.seed, step))
+        chosen = torch.randint(len(runs.static), (recipe.batch,), generator=generator)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * cosine_with_warmup(step, recipe.steps, 100)
+        grown = min(1.0, (step + 1) / (recipe.growing * recipe.steps))
+        horizon = max(1, math.ceil(grown * (length - observed)))
+        loss, terms = motion_loss(
+            motion, runs.static[chosen], runs.dynamic[chosen], observed, horizon, recipe.own_weight
+        )
+        if not math.isfinite(float(loss.detach())):
+            raise NonFiniteLoss(f"the motion's loss is not finite at step {step} ({terms}): lower its learning rate")
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(motion.parameters(), 1.0)
+        optimizer.step()
+        on_step(step + 1, terms)
+    return motion.eval().requires_grad_(False)
+
+
+def longest_run(clips: Clips, wanted: int) -> int:
+    """The longest run, at most `wanted` frames, that at least half of the clips have.
+
+    Raises:
+        DataError: they have less than 6 frames.
+
+    """
+    for length in range(wanted, LEAST_FRAMES - 1, -1):
+        if 2 * len(clips.with_runs(length)) >= len(clips):
+            return length
+    raise DataError(f"most clips have less than {LEAST_FRAMES} frames in a row, too few to learn motion from")
