@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from models.disentangler import Disentangler
 from models.unordered_vae import UnorderedVAEConfig
-from training.recipes import AdversarialLoss, Recipe
+from training.recipes import AdversarialLoss, MotionRecipe, Recipe
 from training.schedule import Anneal
 
 METRICS_BEGIN, METRICS_END = "<!-- metrics -->", "<!-- /metrics -->"
@@ -53,8 +53,10 @@ def model_card(recipe: Recipe, model: Disentangler, data: Mapping[str, str]) -> 
     steps = f"{recipe.steps} steps of {recipe.batch} clips × {recipe.clip_frames} random frames"
     if recipe.cycles > 1:
         steps += f" in {recipe.cycles} cycles of the learning rate"
+    if recipe.began_with:
+        steps += f", begun with the weights of {recipe.began_with}…"
     rows = "\n".join(f"| {title} | {value} |" for title, value in loss_rows(recipe).items())
-    return f"""---
+    card = f"""---
 library_name: twofold
 license: other
 tags: [video, disentanglement, {model.family.replace("_", "-")}]
@@ -86,3 +88,17 @@ Not yet: `twofold evaluate {recipe.name}` writes the numbers here.
 It knows the kind of picture in the table above and nothing else. Every encode states how typical a clip
 is of that (`fit`); codes of clips that are not typical mean little. {LIMITS[model.family]}
 """
+    return with_motion(card, recipe.motion) if model.motion is not None else card
+
+
+def with_motion(card: str, recipe: MotionRecipe) -> str:
+    """The card with a row that says how the motion was taught, in place of an earlier one."""
+    row = (
+        f"| motion | LSTM of {recipe.layers} × {recipe.hidden}, {recipe.steps} steps of {recipe.batch} out of "
+        f"{recipe.runs} stretches of {recipe.length} frames, {recipe.observed} observed |"
+    )
+    kept = [line for line in card.splitlines() if not line.startswith("| motion |")]
+    after = next((number for number, line in enumerate(kept) if line.startswith("| training |")), None)
+    if after is None:
+        return card
+    return "\n".join([*kept[: after + 1], row, *kept[after + 1 :]]) + "\n"

@@ -103,6 +103,7 @@ def train(
             # Reading the loss waits for a GPU, so it is read there only now and then.
             if device.type == "cpu" or step % LOG_EVERY == 0:
                 check_finite(terms.loss, latest, step)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.largest_gradient)
             optimizer.step()  # what has no gradient stays as it is, its moments too
             loss = terms.loss
         step += 1

@@ -21,30 +21,10 @@ from training.data.errors import DataError
 from training.data.pool import Clips
 from training.errors import NonFiniteLoss
 from training.loop import in_evaluation, precision, seed_of
+from training.recipes import MotionRecipe
 from training.schedule import cosine_with_warmup
 
 LEAST_FRAMES = 6  # of a run: fewer hold no motion worth learning
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MotionRecipe:
-    """How a motion is taught. Sizes, batch and the frames observed are the authors'."""
-
-    hidden: int = 256
-    layers: int = 2
-    runs: int = 3000  # stretches of movement whose codes are learnt from
-    length: int = 40  # frames of each
-    observed: int = 10
-    batch: int = 100
-    steps: int = 2000
-    learning_rate: float = 2e-3
-    own_weight: float = 1.0  # of the roll-outs, beside the likelihood of single steps
-    growing: float = 0.5  # share of the run over which the rolled-out horizon grows to its full length
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0 < self.observed < self.length:
-            raise ValueError(f"observed must lie between 0 and length {self.length}, got {self.observed}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Where a recipe's clips come from on this machine: pools for training and for the held-out measure."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,6 +43,13 @@ def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -
     if data == "digits":
         return digits_source(folder)
     return clips_source(folder, clip_frames)
+
+
+def kind_of(card: Mapping[str, str]) -> str:
+    """The data set that a model's card names: what `open_source` calls it."""
+    return {"drawn faces": "faces", "LPC sprites": "sprites", "moving digits": "digits"}.get(
+        card.get("name", ""), "clips"
+    )
 
 
 def faces_source(cache: Path) -> Source:

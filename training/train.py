@@ -1,4 +1,4 @@
-"""`twofold train`: from a recipe's name, or a folder of clips, to a model folder."""
+"""`twofold train`: from a recipe's name, or a folder of clips, to a model folder; `twofold teach-motion`."""
 
 import signal
 from collections.abc import Callable, Mapping
@@ -8,18 +8,21 @@ from typing import Any
 
 import torch
 
-from models.checkpoint import save_model
+from models.checkpoint import CARD, load_model, save_model
 from models.disentangler import Disentangler
 from models.drnet import DrNET, DrNETConfig
+from models.motion import Motion
 from models.unordered_vae import UnorderedVAE
-from training.card import model_card
+from training.card import model_card, with_motion
+from training.data.errors import DataError
 from training.data.pool import ClipPool, Clips
 from training.held_out import HeldOut
 from training.loop import Hooks, choose_device, seed_of, train
+from training.motion import train_motion
 from training.objectives import objective_of
-from training.recipes import RECIPES, Recipe, own_clips
+from training.recipes import RECIPES, MotionRecipe, Recipe, own_clips
 from training.run import RunFolder
-from training.sources import Source, open_source
+from training.sources import Source, kind_of, open_source
 from training.statistics import keep_spread, statistics_of
 
 
@@ -31,6 +34,7 @@ class Places:
     models: Path  # the finished model goes to models/<name>
     cache: Path  # drawn data that can be drawn again
     data: Path | None = None  # the folder of the recipe's data set, where it has one
+    begin: Path | None = None  # a model folder whose weights the run starts from
     device: str = "auto"
 
 
@@ -77,6 +81,8 @@ def run_recipe(
     training = on_device_if_it_fits(source, device)
     torch.manual_seed(seed_of(recipe.seed, -1))
     model = new_model(recipe).to(device)
+    if places.begin is not None:
+        recipe = replace(recipe, began_with=take_weights(model, places.begin))
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     folder = RunFolder(places.runs / recipe.name)
     with Interrupts() as interrupts:
@@ -87,8 +93,71 @@ def run_recipe(
         taken = train(recipe, model, objective_of(recipe), training, folder, hooks, resume)
     if taken < recipe.steps:
         raise KeyboardInterrupt
+    model.motion = motion_where_there_is_any(model, training, recipe.motion, on_stage)
     on_stage("measuring")
     return export(recipe, model, source, places.models / recipe.name)
+
+
+def motion_where_there_is_any(
+    model: Disentangler, clips: Clips, recipe: MotionRecipe, on_stage: Callable[[str], None]
+) -> Motion | None:
+    """The motion of these clips, or None, said so, where they are too short to learn one from."""
+    try:
+        return train_motion(model, clips, recipe, lambda stage, total: on_stage(stage))
+    except DataError as error:
+        on_stage(f"no motion model: {error}")
+        return None
+
+
+def teach_motion(
+    folder: Path,
+    places: Places,
+    recipe: MotionRecipe,
+    *,
+    on_stage: Callable[[str, int], None] = lambda stage, total: None,
+    on_step: Callable[[int, Mapping[str, float]], None] = lambda step, terms: None,
+) -> str:
+    """Give a model a motion, or a new one in place of its own; returns the model's new digest.
+
+    Raises:
+        CheckpointError: the folder holds no model.
+        DataError: the data cannot be used, or has no movement that is long enough.
+        NonFiniteLoss: the loss is not finite.
+
+    """
+    loaded = load_model(folder, choose_device(places.device))
+    source = open_source(kind_of(loaded.config["data"]), places.data, places.cache, clip_frames=3)
+    loaded.model.motion = train_motion(loaded.model, source.training, recipe, on_stage, on_step)
+    return save_model(
+        folder,
+        loaded.name,
+        loaded.model,
+        data=loaded.config["data"],
+        card=with_motion((folder / CARD).read_text() if (folder / CARD).is_file() else "", recipe),
+        statistics=loaded.statistics,
+        metrics=loaded.config["metrics"],
+        dtype=getattr(torch, loaded.config["weights"]["dtype"]),
+    )
+
+
+def take_weights(model: Disentangler, folder: Path) -> str:
+    """Start from a trained model: every weight whose name and shape are also the new model's; says whose.
+
+    Raises:
+        CheckpointError: the folder holds no model.
+        DataError: it is of another kind: less than half of the new model's weights are there.
+
+    """
+    given = load_model(folder, next(model.parameters()).device)
+    own, theirs = model.state_dict(), given.model.state_dict()
+    shared = {name: value for name, value in theirs.items() if name in own and own[name].shape == value.shape}
+    count = sum(value.numel() for value in shared.values())
+    if 2 * count < sum(value.numel() for value in own.values()):
+        raise DataError(
+            f"{given.name} shares only {count} weights with this recipe's network: begin with another model"
+        )
+    model.load_state_dict(shared, strict=False)
+    return f"{given.name} {given.digest[:19]}"
 
 
 def new_model(recipe: Recipe) -> Disentangler:

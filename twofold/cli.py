@@ -165,6 +165,9 @@ def train(
     name: Annotated[str | None, typer.Option(help="What to call the model learnt from --clips.")] = None,
     data: Annotated[Path | None, typer.Option(help="Where the recipe's data set lies, or is drawn.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Fewer steps than the recipe's, to try it.")] = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", help="Start from this model's weights, by name or folder.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
     device: Device = None,
 ) -> None:
@@ -176,9 +179,9 @@ def train(
     from twofold.learning import train_clips, train_recipe
 
     if clips is not None and name is not None:
-        train_clips(clips, name, resume=resume, device=device, steps=steps)
+        train_clips(clips, name, begin=begin, resume=resume, device=device, steps=steps)
     elif recipe is not None:
-        train_recipe(recipe, data, resume=resume, device=device, steps=steps)
+        train_recipe(recipe, data, begin=begin, resume=resume, device=device, steps=steps)
 
 
 @app.command("import-drnet", rich_help_panel=LEARN)
@@ -198,6 +201,19 @@ def import_drnet(
     from twofold.learning import import_checkpoint
 
     import_checkpoint(checkpoint, name, unit_pose=normalize)
+
+
+@app.command("teach-motion", rich_help_panel=LEARN)
+def teach_motion(
+    model: Annotated[str, typer.Argument(help="A model's name, or its folder.")],
+    data: Annotated[Path | None, typer.Option(help="Where the model's data set lies, or is drawn.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Other than 1500.")] = None,
+    device: Device = None,
+) -> None:
+    """Teach a model what comes next: a new motion on its codes."""
+    from twofold.learning import teach_model_motion
+
+    teach_model_motion(model, data, device=device, steps=steps)
 
 
 @app.command(rich_help_panel=LEARN)

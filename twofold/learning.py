@@ -1,4 +1,4 @@
-"""`twofold train` and `twofold evaluate`: the training room with a progress bar and readable failures."""
+"""`twofold train`, `teach-motion` and `evaluate`: the training room with a progress bar and readable failures."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,9 +19,9 @@ from models.drnet_reference import ForeignWeights, import_drnet, read_parts
 from training.data.errors import DataError
 from training.errors import TrainingError
 from training.evaluate import Budget, evaluate
-from training.recipes import Recipe
+from training.recipes import MotionRecipe, Recipe
 from training.report import flat_metrics
-from training.train import Places, clips_recipe, find_recipe, run_recipe
+from training.train import Places, clips_recipe, find_recipe, run_recipe, teach_motion
 
 
 class LearningFailed(TwofoldError):
@@ -29,43 +29,40 @@ class LearningFailed(TwofoldError):
 
 
 def train_recipe(
-    name: str, data: Path | None, *, resume: bool = False, device: str | None = None, steps: int | None = None
+    name: str,
+    data: Path | None,
+    *,
+    begin: str | None = None,
+    resume: bool = False,
+    device: str | None = None,
+    steps: int | None = None,
 ) -> None:
     """Train a published recipe, and say where the model is."""
     try:
         recipe = find_recipe(name)
     except ValueError as error:
         raise LearningFailed(str(error)) from error
-    _run(replace(recipe, steps=steps, cycles=1) if steps else recipe, data, resume, device)
+    _run(replace(recipe, steps=steps, cycles=1) if steps else recipe, data, begin, resume, device)
 
 
 def train_clips(
-    clips: Path, name: str, *, resume: bool = False, device: str | None = None, steps: int | None = None
+    clips: Path,
+    name: str,
+    *,
+    begin: str | None = None,
+    resume: bool = False,
+    device: str | None = None,
+    steps: int | None = None,
 ) -> None:
     """Train a model on a folder of videos, and say where it is."""
     own_folder(name)
-    _run(clips_recipe(name, steps), clips, resume, device)
+    _run(clips_recipe(name, steps), clips, begin, resume, device)
 
 
-def _run(recipe: Recipe, data: Path | None, resume: bool, device: str | None) -> None:
+def _run(recipe: Recipe, data: Path | None, begin: str | None, resume: bool, device: str | None) -> None:
     settings = Settings()
-    places = Places(
-        runs=settings.data_dir / "runs",
-        models=settings.own_models_dir,
-        cache=settings.data_dir / "data",
-        data=data,
-        device=device or settings.device,
-    )
-    with (
-        _readable_failures(),
-        Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[terms]}"),
-            TimeRemainingColumn(),
-        ) as bar,
-    ):
+    places = replace(_places(settings, data, device), begin=find_folder(begin, settings) if begin else None)
+    with _readable_failures(), _bar() as bar:
         task = bar.add_task("starting", total=recipe.steps, terms="")
 
         def on_step(step: int, terms: Mapping[str, float], frames_per_second: float) -> None:
@@ -79,12 +76,57 @@ def _run(recipe: Recipe, data: Path | None, resume: bool, device: str | None) ->
     print(f"{recipe.name} is in {folder}; `twofold up` serves it, `twofold models` lists it")
 
 
+def _places(settings: Settings, data: Path | None, device: str | None) -> Places:
+    return Places(
+        runs=settings.data_dir / "runs",
+        models=settings.own_models_dir,
+        cache=settings.data_dir / "data",
+        data=data,
+        device=device or settings.device,
+    )
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[terms]}"),
+        TimeRemainingColumn(),
+    )
+
+
+def teach_model_motion(model: str, data: Path | None, *, device: str | None = None, steps: int | None = None) -> None:
+    """Give a model a motion, and say so."""
+    settings = Settings()
+    folder = find_folder(model, settings)
+    recipe = MotionRecipe()
+    with _readable_failures(), _bar() as bar:
+        task = bar.add_task("reading clips", total=None, terms="")
+
+        def on_step(step: int, terms: Mapping[str, float]) -> None:
+            bar.update(task, completed=step, terms=" · ".join(f"{name} {value:.3f}" for name, value in terms.items()))
+
+        digest = teach_motion(
+            folder,
+            _places(settings, data, device),
+            replace(recipe, steps=steps) if steps else recipe,
+            on_stage=lambda stage, total: bar.reset(task, description=stage, total=total),
+            on_step=on_step,
+        )
+    print(f"{folder.name} has a motion, and with it a new digest, {digest[:19]}…; `twofold predict` uses it")
+
+
+def find_folder(model: str, settings: Settings) -> Path:
+    """The folder of a model, by its path or by the name under which it is served."""
+    folder = Path(model)
+    return folder if (folder / "config.json").is_file() else Catalogue(settings).find(model).folder
+
+
 def evaluate_model(model: str, data: Path | None, *, device: str | None = None, quick: bool = False) -> None:
     """Measure a model on held-out data, and write the numbers into its folder and, in a checkout, into docs/."""
     settings = Settings()
-    folder = Path(model)
-    if not (folder / "config.json").is_file():
-        folder = Catalogue(settings).find(model).folder
+    folder = find_folder(model, settings)
     with _readable_failures():
         results = evaluate(
             folder,
