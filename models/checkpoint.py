@@ -1,4 +1,7 @@
-"""Models on disk: a folder with `config.json`, `model.safetensors` and the model card. No pickles anywhere."""
+"""Models on disk: a folder with `config.json`, `model.safetensors` and the model card; no pickles anywhere.
+
+A model that has learnt motion has `motion.safetensors` beside it.
+"""
 
 import hashlib
 import json
@@ -24,7 +27,8 @@ FAMILIES: dict[str, Callable[..., Disentangler]] = {
     UnorderedVAE.family: lambda **sizes: UnorderedVAE(UnorderedVAEConfig(**sizes)),
     DrNET.family: lambda **sizes: DrNET(DrNETConfig(**sizes)),
 }
-CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+CONFIG, WEIGHTS, MOTION, CARD = "config.json", "model.safetensors", "motion.safetensors", "README.md"
+MOTION_PREFIX = "motion."
 
 
 class CheckpointError(ValueError):
@@ -80,9 +84,51 @@ def digest_of(
     weights_sha256: str, family: str, network: Mapping[str, Any], motion: Mapping[str, Any] | None = None
 ) -> str:
     """The identity of a model: what it computes, and nothing that is only said about it."""
-    parts = [weights_sha256, family, dict(network), *([dict(motion)] if motion else [])]
+    parts = [weights_sha256, family, dict(network)]
+    if motion is not None:
+        parts += [motion["sha256"], motion["sizes"]]
     said = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(said.encode()).hexdigest()}"
+
+
+def pack(tensors: Mapping[str, torch.Tensor], dtype: torch.dtype, name: str) -> tuple[bytes, dict[str, Any]]:
+    """Weights as the bytes of a file, and what the config says of that file.
+
+    Raises:
+        CheckpointError: a weight does not survive `dtype` (it overflows, or was not finite before).
+
+    """
+    packed = {
+        key: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
+        for key, value in tensors.items()
+    }
+    for key, value in packed.items():
+        if not torch.isfinite(value).all():
+            raise CheckpointError(f"weight {key} is not finite as {dtype}")
+    content = save_tensors(packed)
+    return content, {
+        "file": name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "dtype": str(dtype).removeprefix("torch."),
+        "parameters": sum(value.numel() for value in packed.values()),
+    }
+
+
+def unpack(folder: Path, stated: Mapping[str, Any], name: str) -> dict[str, torch.Tensor]:
+    """The weights of a file, checked against what the config says of it, in float32.
+
+    Raises:
+        CheckpointError: it is not the file that is stated.
+
+    """
+    content = (folder / name).read_bytes()
+    if len(content) != stated["bytes"]:
+        raise CheckpointError(f"{folder / name} has {len(content)} bytes, expected {stated['bytes']}")
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != stated["sha256"]:
+        raise CheckpointError(f"{folder / name} has SHA-256 {sha256}, expected {stated['sha256']}")
+    return {key: value.float() for key, value in load_tensors(content).items()}
 
 
 def save_model(
@@ -103,39 +149,32 @@ def save_model(
 
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        key: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
-        for key, value in model.state_dict().items()
-    }
-    for key, value in tensors.items():
-        if not torch.isfinite(value).all():
-            raise CheckpointError(f"weight {key} is not finite as {dtype}")
-    content = save_tensors(tensors)
-    network = json.loads(json.dumps(model.network()))
-    motion = model.motion.sizes() if model.motion is not None else None
-    sha256 = hashlib.sha256(content).hexdigest()
+    state = model.state_dict()
+    content, stated = pack(
+        {key: value for key, value in state.items() if not key.startswith(MOTION_PREFIX)}, dtype, WEIGHTS
+    )
+    network, motion, moving = json.loads(json.dumps(model.network())), None, b""
+    if model.motion is not None:
+        moving, motion = pack(model.motion.state_dict(), dtype, MOTION)
+        motion["sizes"] = json.loads(json.dumps(model.motion.sizes()))
     config = {
         "format": FORMAT,
         "name": name,
         "family": model.family,
-        "digest": digest_of(sha256, model.family, network, motion),
+        "digest": digest_of(stated["sha256"], model.family, network, motion),
         "network": network,
-        "motion": motion,
         "image_size": model.image_size,
         "channels": model.channels,
         "static_dim": model.static_dim,
         "dynamic_dim": model.dynamic_dim,
-        "weights": {
-            "file": WEIGHTS,
-            "sha256": sha256,
-            "bytes": len(content),
-            "dtype": str(dtype).removeprefix("torch."),
-            "parameters": sum(value.numel() for value in tensors.values()),
-        },
+        "weights": stated,
+        "motion": motion,
         "data": dict(data),
         "statistics": dict(statistics or {}),
         "metrics": dict(metrics or {}),
     }
+    if motion is not None:
+        write_atomically(folder / MOTION, moving)
     # The config goes last: a folder without one is no model, so a half-written one is never served.
     write_atomically(folder / WEIGHTS, content)
     write_atomically(folder / CARD, card.encode())
@@ -176,27 +215,22 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> LoadedModel:
     config = read_config(folder)
     try:
         stated, family, network = config["weights"], config["family"], config["network"]
-        content = (folder / WEIGHTS).read_bytes()
-        if len(content) != stated["bytes"]:
-            raise CheckpointError(f"{folder / WEIGHTS} has {len(content)} bytes, expected {stated['bytes']}")
-        sha256 = hashlib.sha256(content).hexdigest()
-        if sha256 != stated["sha256"]:
-            raise CheckpointError(f"{folder / WEIGHTS} has SHA-256 {sha256}, expected {stated['sha256']}")
         motion = config.get("motion")
-        if config["digest"] != digest_of(sha256, family, network, motion):
+        tensors = unpack(folder, stated, WEIGHTS)
+        if config["digest"] != digest_of(stated["sha256"], family, network, motion):
             raise CheckpointError(f"{folder / CONFIG} states a digest that is not that of its weights")
         model = build(family, network)
-        if motion is not None:
-            model.motion = build_motion(motion)
-        tensors = {key: value.float() for key, value in load_tensors(content).items()}
         model.load_state_dict(tensors)
+        if motion is not None:
+            model.motion = build_motion(motion["sizes"])
+            model.motion.load_state_dict(unpack(folder, motion, MOTION))
         name = str(config["name"])
     except OSError as error:
-        raise CheckpointError(f"{folder / WEIGHTS} cannot be read: {error}") from error
+        raise CheckpointError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
     except KeyError as error:
         raise CheckpointError(f"{folder / CONFIG} lacks {error}") from error
     except (SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{folder / WEIGHTS} does not hold this network: {error}") from error
+        raise CheckpointError(f"the weights in {folder} are not those of this network: {error}") from error
     model = model.to(device).eval().requires_grad_(False)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     return LoadedModel(model, name, config["digest"], config)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from models.checkpoint import CheckpointError, load_model, read_config, save_model, write_config
+from models.motion import Motion, MotionConfig
 from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
 
 
@@ -95,3 +96,26 @@ def test_weights_that_overflow_half_precision_are_not_saved(tmp_path: Path, mode
     with pytest.raises(CheckpointError, match="not finite"):
         save(tmp_path, model)
     assert not (tmp_path / "config.json").exists()
+
+
+def test_a_motion_lies_in_a_file_of_its_own_and_is_part_of_what_the_digest_names(
+    tmp_path: Path, model: UnorderedVAE
+) -> None:
+    still = save(tmp_path, model)
+    assert not (tmp_path / "motion.safetensors").exists()
+    weights = (tmp_path / "model.safetensors").read_bytes()
+    model.motion = Motion(MotionConfig(static_dim=model.static_dim, dynamic_dim=model.dynamic_dim, hidden=8))
+    moving = save(tmp_path, model, torch.float32)
+    assert moving != still
+    loaded = load_model(tmp_path)
+    assert loaded.digest == moving
+    assert loaded.model.motion is not None
+    for key, value in model.motion.state_dict().items():
+        assert torch.equal(value, loaded.model.motion.state_dict()[key]), key
+    assert save(tmp_path, model) != still
+    assert (tmp_path / "model.safetensors").read_bytes() == weights, "learning motion does not touch what it learns on"
+    content = bytearray((tmp_path / "motion.safetensors").read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "motion.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"motion\.safetensors has SHA-256"):
+        load_model(tmp_path)
