@@ -140,6 +140,7 @@ def save_model(
     card: str,
     statistics: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
     dtype: torch.dtype = torch.float16,
 ) -> str:
     """Write a model folder and return the model's digest.
@@ -170,6 +171,7 @@ def save_model(
         "weights": stated,
         "motion": motion,
         "data": dict(data),
+        "training": dict(training or {}),
         "statistics": dict(statistics or {}),
         "metrics": dict(metrics or {}),
     }

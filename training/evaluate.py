@@ -112,7 +112,8 @@ def evaluate(
                 raise DataError(f"{loaded.name} learnt from {kind}: give their folder with --data")
             source = open_source(kind_of(loaded.config["data"]), data, cache, clip_frames=2)
             results, figure = measure_clips(loaded.model, source.held_out, progress), None
-    report = Report(loaded.name, loaded.digest, results, command, device_of(loaded), time.monotonic() - began)
+    seconds, training = time.monotonic() - began, loaded.config.get("training", {})
+    report = Report(loaded.name, loaded.digest, results, training, command, device_of(loaded), seconds)
     report.write(folder, docs, figure)
     return results
 

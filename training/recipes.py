@@ -28,7 +28,7 @@ class AdversarialLoss:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MotionRecipe:
-    """How a motion is taught: sizes and frames observed as in the authors' code, a batch of 100 and 120 000 steps there."""
+    """How a motion is taught: sizes and frames observed as in the authors' code, which takes 120 000 steps of 100."""
 
     hidden: int = 256
     layers: int = 2

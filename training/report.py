@@ -13,7 +13,6 @@ import torch
 
 from models.checkpoint import CARD, read_config, write_atomically, write_config
 from training.card import METRICS_BEGIN, METRICS_END
-from training.recipes import RECIPES
 
 RESULTS_HEAD = """# Results
 
@@ -40,6 +39,7 @@ class Report:
     name: str
     digest: str
     results: Mapping[str, Any]
+    training: Mapping[str, Any]  # what the model's config says of its run
     command: str
     device: torch.device
     seconds: float
@@ -81,7 +81,7 @@ class Report:
         if "judge" in self.results:
             parts += [judge_table(self.results), probe_table(self.results["probes"])]
         origin = self.origin()
-        recipe = recipe_of(self.name)
+        recipe = recipe_of(self.training)
         parts.append(
             f"Weights `{self.digest[:19]}…`{f', {recipe}' if recipe else ''}. Measured {origin['date']} on "
             f"{origin['hardware']} in {origin['seconds']} s" + (f" by `{self.command}`." if self.command else ".")
@@ -178,13 +178,15 @@ def replace_between(text: str, begin: str, end: str, content: str) -> str:
     return f"{text.rstrip()}\n\n{block}\n"
 
 
-def recipe_of(name: str) -> str:
-    """The recipe of a shipped model in words, or nothing."""
-    for function, make in RECIPES.items():
-        recipe = make()
-        if recipe.name == name:
-            return f"recipe `{function}` ({recipe.steps} steps of {recipe.batch} clips, seed {recipe.seed})"
-    return ""
+def recipe_of(training: Mapping[str, Any]) -> str:
+    """What a config says of the run, in words; nothing where it says nothing."""
+    if not training.get("recipe"):
+        return ""
+    begun = f", begun with the weights of {training['began_with']}…" if training.get("began_with") else ""
+    return (
+        f"recipe `{training['recipe']}` ({training['steps']} steps of {training['batch']} clips, "
+        f"seed {training['seed']}{begun})"
+    )
 
 
 def hardware(device: torch.device) -> str:

@@ -136,6 +136,7 @@ def teach_motion(
         card=with_motion((folder / CARD).read_text() if (folder / CARD).is_file() else "", recipe),
         statistics=loaded.statistics,
         metrics=loaded.config["metrics"],
+        training=loaded.config.get("training"),
         dtype=getattr(torch, loaded.config["weights"]["dtype"]),
     )
 
@@ -178,8 +179,21 @@ def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) ->
         data=source.card,
         card=model_card(recipe, model, source.card),
         statistics=statistics,
+        training=told(recipe),
     )
     return folder
+
+
+def told(recipe: Recipe) -> dict[str, Any]:
+    """What the model's config says of the run: a published recipe's name, and how far it was followed."""
+    published = next((name for name, make in RECIPES.items() if make().name == recipe.name), None)
+    return {
+        "recipe": published,
+        "steps": recipe.steps,
+        "batch": recipe.batch,
+        "seed": recipe.seed,
+        "began_with": recipe.began_with,
+    }
 
 
 def on_device_if_it_fits(source: Source, device: torch.device) -> Clips:
