@@ -50,10 +50,15 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]()
 
 
-def clips_recipe(name: str, steps: int | None = None) -> Recipe:
+def clips_recipe(name: str) -> Recipe:
     """The recipe for a person's own clips, under the name the model will have."""
-    recipe = replace(own_clips(), name=name)
-    return replace(recipe, steps=steps) if steps else recipe
+    return replace(own_clips(), name=name)
+
+
+def shortened(recipe: Recipe, steps: int) -> Recipe:
+    """The recipe with another number of steps, in one cycle; its motion is taught no longer than that either."""
+    motion = replace(recipe.motion, steps=min(recipe.motion.steps, steps), runs=min(recipe.motion.runs, 2 * steps))
+    return replace(recipe, steps=steps, cycles=1, motion=motion)
 
 
 def run_recipe(

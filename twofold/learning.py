@@ -21,7 +21,7 @@ from training.errors import TrainingError
 from training.evaluate import Budget, evaluate
 from training.recipes import MotionRecipe, Recipe
 from training.report import flat_metrics
-from training.train import Places, clips_recipe, find_recipe, run_recipe, teach_motion
+from training.train import Places, clips_recipe, find_recipe, run_recipe, shortened, teach_motion
 
 
 class LearningFailed(TwofoldError):
@@ -42,7 +42,7 @@ def train_recipe(
         recipe = find_recipe(name)
     except ValueError as error:
         raise LearningFailed(str(error)) from error
-    _run(replace(recipe, steps=steps, cycles=1) if steps else recipe, data, begin, resume, device)
+    _run(shortened(recipe, steps) if steps else recipe, data, begin, resume, device)
 
 
 def train_clips(
@@ -56,7 +56,8 @@ def train_clips(
 ) -> None:
     """Train a model on a folder of videos, and say where it is."""
     own_folder(name)
-    _run(clips_recipe(name, steps), clips, begin, resume, device)
+    recipe = clips_recipe(name)
+    _run(shortened(recipe, steps) if steps else recipe, clips, begin, resume, device)
 
 
 def _run(recipe: Recipe, data: Path | None, begin: str | None, resume: bool, device: str | None) -> None:

@@ -11,7 +11,7 @@ from models.checkpoint import load_model
 from models.unordered_vae import UnorderedVAEConfig
 from training.data.errors import DataError
 from training.data.videos import centre_square, find_videos, read_videos, split_clips
-from training.train import Places, clips_recipe, find_recipe, run_recipe
+from training.train import Places, clips_recipe, find_recipe, run_recipe, shortened
 
 
 def write_clip(path: Path, shade: int, frames: int = 8, size: tuple[int, int] = (96, 80)) -> None:
@@ -34,7 +34,7 @@ def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path) -> None:
     clips.mkdir()
     for index in range(4):
         write_clip(clips / f"{index}.mp4", shade=40 * index)
-    recipe = replace(clips_recipe("mine", steps=3), network=UnorderedVAEConfig.tiny(), batch=2)
+    recipe = replace(shortened(clips_recipe("mine"), 3), network=UnorderedVAEConfig.tiny(), batch=2)
     folder = run_recipe(recipe, places(tmp_path, clips))
     loaded = load_model(folder)
     assert loaded.name == "mine"
