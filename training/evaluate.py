@@ -19,16 +19,20 @@ from models.checkpoint import LoadedModel, load_model
 from models.compose import Transfer
 from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks, peak_signal_to_noise
 from training.data.drawable import CompositedSprites, Drawable, DrawnFaces
+from training.data.drawn_digits import DrawnDigits
 from training.data.errors import DataError
 from training.data.pool import Clips
 from training.data.sprites import Sprites
 from training.loop import choose_device
 from training.metrics.bootstrap import Estimate, mean_over_identities, weights
-from training.metrics.fidelity import fidelity
+from training.metrics.fidelity import fidelity, similarity
 from training.metrics.judge import JudgeConfig, cached_judge
 from training.metrics.leakage import leakage
 from training.metrics.matrix import swap_matrix
+from training.metrics.prediction import futures
 from training.metrics.reading import TOLERANCE, shares
+from training.metrics.ssim import frame_ssim
+from training.metrics.strip import future_strips
 from training.metrics.swaps import (
     CLIP_FRAMES,
     circle,
@@ -39,10 +43,12 @@ from training.metrics.swaps import (
     held_out_clips,
     merge,
 )
+from training.motion import longest_run
 from training.report import Report
-from training.sources import kind_of, open_source
+from training.sources import kind_of, open_held_out, open_source
 
 SEED = 11
+OBSERVED = 10  # frames before a prediction, as in the authors' code
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,13 +60,17 @@ class Budget:
     probe_training: int | None = 1000  # identities that probes are fitted on
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     pool: tuple[int, int] = (3000, 40)  # drawn faces, and frames of each, that judges learn from
+    movements: int = 200  # held-out ones whose future is predicted
+    ahead: int = 30  # frames
     examples: int = 4000  # true pictures of held-out identities that state the judge's own accuracy
 
     @classmethod
     def quick(cls) -> "Budget":
         """Seconds, for a first look and for tests: the numbers say little."""
         judge = JudgeConfig(steps=20, batch=32)
-        return cls(identities=10, partners=2, probe_training=16, judge=judge, pool=(40, 8), examples=64)
+        return cls(
+            identities=10, partners=2, probe_training=16, judge=judge, pool=(40, 8), movements=2, ahead=4, examples=64
+        )
 
 
 def open_drawable(name: str, data: Path | None, cache: Path, pool: tuple[int, int]) -> Drawable | None:
@@ -77,6 +87,10 @@ def open_drawable(name: str, data: Path | None, cache: Path, pool: tuple[int, in
         if data is None:
             raise DataError("the sprites' layer sheets are needed: give their folder with --data")
         return CompositedSprites(Sprites.load(data))
+    if name == "moving digits":
+        if data is None:
+            raise DataError("MNIST's files are needed: give their folder with --data")
+        return DrawnDigits(data)
     return None
 
 
@@ -112,9 +126,18 @@ def evaluate(
                 raise DataError(f"{loaded.name} learnt from {kind}: give their folder with --data")
             source = open_source(kind_of(loaded.config["data"]), data, cache, clip_frames=2)
             results, figure = measure_clips(loaded.model, source.held_out, progress), None
+        strips = None
+        if loaded.model.motion is not None:
+            held_out = open_held_out(kind_of(loaded.config["data"]), data, cache)
+            ahead = min(budget.ahead, longest_run(held_out, OBSERVED + budget.ahead) - OBSERVED)
+            if ahead > 0:
+                measured = futures(loaded.model, held_out, OBSERVED, ahead, budget.movements, progress)
+                results["prediction"] = asdict(measured)
+                strips = future_strips(loaded.model, held_out, OBSERVED, ahead, progress)
     seconds, training = time.monotonic() - began, loaded.config.get("training", {})
     report = Report(loaded.name, loaded.digest, results, training, command, device_of(loaded), seconds)
-    report.write(folder, docs, figure)
+    figures = {name: picture for name, picture in (("swaps", figure), ("futures", strips)) if picture}
+    report.write(folder, docs, figures)
     return results
 
 
@@ -156,11 +179,13 @@ def measure_swaps(
     static = np.repeat(clips.static[pairs[:, 0]], CLIP_FRAMES, axis=0)
     dynamic = clips.dynamic[pairs[:, 1]].reshape(len(static), -1)
     read["true_swaps"] = shares(judge.read(merge(true)), data, static, dynamic)
-    results["fidelity"] = {}
+    results["fidelity"], results["similarity"] = {}, {}
+    alike = frame_ssim(again, clips.frames)
     transfers: tuple[Transfer, ...] = ("raw", "prior")
     for how in transfers:
         made = decode_pairs(model, codes, pairs, how, progress)
         results["fidelity"][how] = asdict(fidelity(reconstruction, frame_psnr(made, true), pairs))
+        results["similarity"][how] = asdict(similarity(alike, frame_ssim(made, true), pairs))
         read[f"swaps_{how}"] = shares(judge.read(merge(made)), data, static, dynamic)
     results["judge"] = {name: asdict(part) for name, part in read.items()}
     results["probes"] = asdict(leakage(model, data, budget.probe_training, budget.identities, progress))

@@ -30,6 +30,11 @@ pictures of held-out identities is its own accuracy, and the ceiling of what it 
 count as read when within a quarter of half their range. *Probes* are linear readers of one code, fitted on 1000
 training identities and scored on the held-out ones.
 """
+FIGURES = {
+    "swaps": "Held-out appearances (left) doing held-out motions (top)",
+    "futures": "Held-out movements: observed, predicted, and far beyond what is known",
+}
+AHEAD = (1, 5, 10, 20, 30)  # frames ahead that a table tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,8 @@ class Report:
     device: torch.device
     seconds: float
 
-    def write(self, folder: Path, docs: Path | None, figure: bytes | None) -> None:
-        """Write everything; `docs` is the repository's folder, where there is one."""
+    def write(self, folder: Path, docs: Path | None, figures: Mapping[str, bytes]) -> None:
+        """Write everything; `docs` is the repository's folder, where there is one; figures go by their kind."""
         config = read_config(folder)
         write_config(folder, {**config, "metrics": flat_metrics(self.results)})
         stated = {"model": self.name, "digest": self.digest, "measured": self.origin(), **self.results}
@@ -56,10 +61,10 @@ class Report:
         if docs is None:
             return
         shown = ""
-        if figure:
-            (docs / "figures").mkdir(parents=True, exist_ok=True)
-            write_atomically(docs / "figures" / f"swaps-{self.name}.png", figure)
-            shown = f"![Held-out appearances (left) doing held-out motions (top)](figures/swaps-{self.name}.png)\n\n"
+        (docs / "figures").mkdir(parents=True, exist_ok=True)
+        for kind, picture in figures.items():
+            write_atomically(docs / "figures" / f"{kind}-{self.name}.png", picture)
+            shown += f"![{FIGURES[kind]}](figures/{kind}-{self.name}.png)\n\n"
         page = docs / "results.md"
         text = page.read_text() if page.is_file() else RESULTS_HEAD
         begin, end = f"<!-- model {self.name} -->", f"<!-- /model {self.name} -->"
@@ -80,6 +85,8 @@ class Report:
         parts = [fidelity_table(self.results)]
         if "judge" in self.results:
             parts += [judge_table(self.results), probe_table(self.results["probes"])]
+        if "prediction" in self.results:
+            parts.append(prediction_table(self.results["prediction"]))
         origin = self.origin()
         recipe = recipe_of(self.training)
         parts.append(
@@ -104,6 +111,12 @@ def flat_metrics(results: Mapping[str, Any]) -> dict[str, float]:
         metrics |= {f"static_{name}_kept": share for name, share in swaps["static"].items()}
         metrics |= {f"dynamic_{name}_kept": share for name, share in swaps["dynamic"].items()}
         metrics |= {f"dynamic_{name}_r2": value for name, value in swaps["r2"].items()}
+    for name, estimate in results.get("similarity", {}).get("raw", {}).items():
+        metrics[name] = estimate["value"]
+    if "prediction" in results:
+        ahead = min(10, len(results["prediction"]["covered"]))
+        metrics[f"predicted_{ahead}_ahead_psnr_db"] = results["prediction"]["psnr"]["predicted"][ahead - 1]
+        metrics[f"predicted_{ahead}_ahead_ssim"] = results["prediction"]["ssim"]["predicted"][ahead - 1]
     return {name: round(float(value), 4) for name, value in metrics.items()}
 
 
@@ -129,8 +142,19 @@ def fidelity_table(results: Mapping[str, Any]) -> str:
             f"| **swap against the true picture** | **{cell('raw', 'swap_psnr')}** |",
             f"| gap | {cell('raw', 'gap')} |",
             f"| swap, dynamic codes standardised by the prior | {cell('prior', 'swap_psnr')} |",
+            *similarity_rows(results),
         ]
     )
+
+
+def similarity_rows(results: Mapping[str, Any]) -> list[str]:
+    """SSIM with intervals, where it was measured."""
+    measured = results.get("similarity", {}).get("raw", {})
+    titles = {"reconstruction_ssim": "SSIM of the reconstruction", "swap_ssim": "SSIM of the swap"}
+    return [
+        f"| {titles[name]} | {estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f}) |"
+        for name, estimate in measured.items()
+    ]
 
 
 def judge_table(results: Mapping[str, Any]) -> str:
@@ -166,6 +190,27 @@ def probe_table(probes: Mapping[str, Any]) -> str:
             dynamic, static = (probes[f"{kind}_from_{code}"][name]["score"] for code in ("dynamic", "static"))
             cells = f"{100 * dynamic:.1f} | {100 * static:.1f} | {100 * chance[name]:.1f}"
             lines.append(f"| {name} ({kind}) | {cells} |")
+    return "\n".join(lines)
+
+
+def prediction_table(measured: Mapping[str, Any]) -> str:
+    """The future by how far ahead: the model's, standing still, and what the decoder can show at all."""
+    steps = [step for step in AHEAD if step <= len(measured["covered"])]
+
+    def row(title: str, values: Any, digits: int) -> str:
+        return f"| {title} | " + " | ".join(f"{values[step - 1]:.{digits}f}" for step in steps) + " |"
+
+    titles = {"predicted": "**predicted**", "held": "last code held still", "own codes": "the true frames' own codes"}
+    lines = [
+        f"| {measured['movements']} held-out movements, {measured['observed']} frames observed; frames ahead | "
+        + " | ".join(map(str, steps))
+        + " |",
+        "|---" * (len(steps) + 1) + "|",
+    ]
+    for measure, unit, digits in (("psnr", "PSNR, dB", 2), ("ssim", "SSIM", 3), ("squared_error", "squared error", 1)):
+        lines += [row(f"{titles[name]}, {unit}", measured[measure][name], digits) for name in titles]
+    lines.append(row("true codes within the samples' central 90 %, %", [100 * v for v in measured["covered"]], 0))
+    lines.append(row("spread of the samples, deviations of the code", measured["spread"], 2))
     return "\n".join(lines)
 
 

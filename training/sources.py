@@ -45,6 +45,18 @@ def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -
     return clips_source(folder, clip_frames)
 
 
+def open_held_out(data: str, folder: Path | None, cache: Path) -> Clips:
+    """The held-out clips of a data set alone.
+
+    Raises:
+        DataError: as `open_source`.
+
+    """
+    if data == "sprites" and folder is not None:
+        return sprite_pool(Sprites.load(folder), "test")
+    return open_source(data, folder, cache, clip_frames=2).held_out
+
+
 def kind_of(card: Mapping[str, str]) -> str:
     """The data set that a model's card names: what `open_source` calls it."""
     return {"drawn faces": "faces", "LPC sprites": "sprites", "moving digits": "digits"}.get(

@@ -63,7 +63,7 @@ class DrawnDigits(Drawable):
         split: Split = "train" if numbers.max(initial=0) < boundary else "test"
         front = torch.from_numpy(np.stack([1 - static[:, 2], static[:, 2]], axis=1))
         digits = torch.from_numpy(numbers - (boundary if split == "test" else 0))
-        paths = rearrange(torch.from_numpy(dynamic).long(), "n t (k two) -> n t k two", two=2)
+        paths = rearrange(torch.tensor(dynamic).long(), "n t (k two) -> n t k two", two=2)
         drawn = self.splits[split].draw_clips(Actors(digits, front), paths)
         return rearrange(drawn, "n t h w c -> n t c h w").contiguous()
 

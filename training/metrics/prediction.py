@@ -19,7 +19,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from models.compose import predict
-from models.disentangler import Disentangler
+from models.disentangler import Disentangler, decode_in_chunks
 from training.data.pool import Clips
 from training.metrics.ssim import frame_ssim
 from training.metrics.swaps import as_bytes, frame_psnr
@@ -99,9 +99,8 @@ def squared_error(made: UInt8[Tensor, "n t c h w"], true: UInt8[Tensor, "n t c h
 @torch.inference_mode()
 def roll_out(
     model: Disentangler, run: Float[Tensor, "t c h w"], observed: int, ahead: int, chunk: int = 64
-) -> UInt8[Tensor, "t c h w"]:
+) -> UInt8[Tensor, "ahead c h w"]:
     """The pictures of the mean future of one movement, any number of frames of it."""
     codes = model.encode(run[None, :observed])
     dynamic = predict(model, codes, ahead)
-    parts = [as_bytes(model.decode(codes.static, part))[0] for part in dynamic.split(chunk, dim=1)]
-    return torch.cat(parts)
+    return as_bytes(decode_in_chunks(model, codes.static, dynamic[0], chunk))

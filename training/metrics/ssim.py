@@ -16,11 +16,10 @@ def frame_ssim(made: UInt8[Tensor, "n t c h w"], true: UInt8[Tensor, "n t c h w"
     """
     values = []
     for first in range(0, made.shape[0] * made.shape[1], BATCH):
-        pair = [part.flatten(0, 1)[first : first + BATCH].float() / 255 for part in (made, true)]
-        values.append(
-            structural_similarity_index_measure(
-                *pair, gaussian_kernel=True, sigma=1.5, kernel_size=11, data_range=1.0, reduction="none"
-            ).reshape(-1)
+        ours, theirs = (part.flatten(0, 1)[first : first + BATCH].float() / 255 for part in (made, true))
+        found = structural_similarity_index_measure(
+            ours, theirs, gaussian_kernel=True, sigma=1.5, kernel_size=11, data_range=1.0, reduction="none"
         )
+        values.append(torch.as_tensor(found).reshape(-1))
     similarity: np.ndarray = torch.cat(values).double().numpy()
     return similarity.reshape(made.shape[:2])

@@ -1,0 +1,93 @@
+"""Futures are measured as they should be: a perfect motion as the best there is, a still one as just that."""
+
+import numpy as np
+import pytest
+import torch
+from rich.progress import Progress
+
+from models.motion import Motion, MotionConfig
+from training.data.pool import ClipPool
+from training.metrics.prediction import SAMPLES, futures, roll_out, squared_error
+from training.metrics.ssim import frame_ssim
+from training.metrics.strip import future_strips
+
+QUIET = Progress(disable=True)
+SPREAD = 0.1  # of the codes, by which a motion measures its steps
+
+
+def leaning_pool(step: float) -> ClipPool:
+    """Clips of stripes whose third one brightens evenly."""
+    frames = torch.zeros(4, 14, 64, 64, 3, dtype=torch.uint8)
+    for clip in range(4):
+        frames[clip, :, :, :32] = 60 * clip
+        frames[clip, :, :, 32:48] = (40 + step * torch.arange(14)).to(torch.uint8)[:, None, None, None]
+    return ClipPool.of_equal_clips(frames)
+
+
+def steady(model, change: float, log_var: float = -9.0):
+    """A motion that adds the same to the first dynamic dimension at every step."""
+    motion = Motion(MotionConfig(static_dim=model.static_dim, dynamic_dim=model.dynamic_dim, hidden=4))
+    for value in motion.parameters():
+        torch.nn.init.zeros_(value)
+    with torch.no_grad():
+        motion.change.bias[0] = change / SPREAD
+        motion.get_buffer("dynamic_std").fill_(SPREAD)
+    torch.nn.init.constant_(motion.log_var.bias, log_var)
+    model.motion = motion.eval()
+    return model
+
+
+def test_a_perfect_motion_is_as_good_as_the_true_codes_and_better_than_standing_still(by_hand):
+    measured = futures(steady(by_hand(), 10 / 255), leaning_pool(10), 4, 10, 4, QUIET)
+    assert measured.psnr["predicted"] == measured.psnr["own codes"]
+    assert measured.ssim["predicted"] == pytest.approx([1.0] * 10, abs=1e-3)
+    assert measured.squared_error["predicted"] == pytest.approx([0.0] * 10, abs=1e-9)
+    stripe = 3 * 64 * 16  # values of the one stripe that moves
+    expected = [stripe * (10 * ahead / 255) ** 2 for ahead in range(1, 11)]
+    assert measured.squared_error["held"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_motion_that_stands_still_is_the_last_code_held(by_hand):
+    measured = futures(steady(by_hand(), 0.0), leaning_pool(10), 4, 6, 4, QUIET)
+    assert measured.squared_error["predicted"] == measured.squared_error["held"]
+
+
+def test_the_truth_is_covered_where_samples_spread_enough_and_not_where_they_are_sure_and_wrong(by_hand):
+    sure = futures(steady(by_hand(), -20 / 255), leaning_pool(10), 4, 6, 4, QUIET)
+    wide = futures(steady(by_hand(), 10 / 255, log_var=0.0), leaning_pool(10), 4, 6, 4, QUIET)
+    assert sure.covered[-1] == 0
+    assert wide.covered[-1] == 1
+    assert wide.spread[0] == pytest.approx(1.0, abs=3 / np.sqrt(SAMPLES))
+    assert wide.spread[-1] > wide.spread[0], "what adds up spreads"
+
+
+def test_a_model_without_motion_predicts_nothing(by_hand):
+    with pytest.raises(ValueError, match="no motion model"):
+        futures(by_hand(), leaning_pool(10), 4, 6, 4, QUIET)
+
+
+def test_a_roll_out_goes_as_far_as_it_is_asked(by_hand):
+    pictures = roll_out(steady(by_hand(), 1 / 255), leaning_pool(10).clip(0), 4, 150)
+    assert pictures.shape == (150, 3, 64, 64)
+    stripe = pictures[:, 0, 0, 32].int()
+    assert torch.equal(stripe.diff()[:100], torch.ones(100, dtype=torch.int32))
+
+
+def test_squared_error_is_summed_over_a_frame():
+    black, white = torch.zeros(1, 2, 3, 8, 8, dtype=torch.uint8), torch.full((1, 2, 3, 8, 8), 255, dtype=torch.uint8)
+    assert squared_error(black, white).tolist() == [[192.0, 192.0]]
+
+
+def test_ssim_is_1_for_equal_frames_and_less_for_what_is_blurred_than_for_what_is_only_brighter():
+    frames = (255 * torch.rand(2, 3, 3, 64, 64)).to(torch.uint8)
+    assert frame_ssim(frames, frames) == pytest.approx(np.ones((2, 3)))
+    brighter = (frames.int() + 12).clamp(max=255).to(torch.uint8)
+    blurred = (
+        torch.nn.functional.avg_pool2d(frames.flatten(0, 1).float(), 5, 1, 2).reshape(frames.shape).to(torch.uint8)
+    )
+    assert (frame_ssim(blurred, frames) < frame_ssim(brighter, frames)).all()
+
+
+def test_strips_show_every_movement_in_the_models_size(by_hand):
+    picture = future_strips(steady(by_hand(), 10 / 255), leaning_pool(10), 10, 4, QUIET)
+    assert picture.startswith(b"\x89PNG")
