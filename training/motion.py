@@ -24,6 +24,7 @@ from training.loop import in_evaluation, precision, seed_of
 from training.recipes import MotionRecipe
 from training.schedule import cosine_with_warmup
 
+BATCH = 50  # runs encoded at a time
 LEAST_FRAMES = 6  # of a run: fewer hold no motion worth learning
 
 
@@ -58,14 +59,14 @@ def code_runs(
     device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
     static, dynamic, variance = [], [], []
     with in_evaluation(model), precision(device):
-        for done in range(count):
-            number = numbers[int(torch.randint(len(numbers), (), generator=generator))]
-            run = clips.run(number, length, generator)[None].to(device)
-            static.append(model.encode(run[:, :observed]).static.mean.float().cpu())
-            codes = model.encode(run).dynamic
+        for first in range(0, count, BATCH):
+            chosen = torch.randint(len(numbers), (min(BATCH, count - first),), generator=generator)
+            runs = torch.stack([clips.run(numbers[int(which)], length, generator) for which in chosen]).to(device)
+            static.append(model.encode(runs[:, :observed]).static.mean.float().cpu())
+            codes = model.encode(runs).dynamic
             dynamic.append(codes.mean.float().cpu())
             variance.append(codes.std.float().square().mean((0, 1)).cpu())
-            on_run(done + 1)
+            on_run(first + len(chosen))
     return CodedRuns(torch.cat(static), torch.cat(dynamic), torch.stack(variance).mean(0))
 
 
@@ -108,6 +109,8 @@ def motion_loss(
     std = motion.get_buffer("dynamic_std")
     prediction, _ = motion.observe(dynamic[:, :-1], static)
     surprise = -(prediction.log_prob(dynamic[:, 1:]) + torch.log(std).sum()).mean() / dynamic.shape[2]
+    if own_weight == 0:
+        return surprise, {"surprise": float(surprise.detach())}
     future = motion.roll_out(dynamic[:, :observed], static, horizon)
     error = (((future - dynamic[:, observed : observed + horizon]) / std) ** 2).mean()
     return surprise + own_weight * error, {"surprise": float(surprise.detach()), "error": float(error.detach())}

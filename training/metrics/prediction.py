@@ -14,17 +14,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import Float, UInt8
 from rich.progress import Progress
 from torch import Tensor
 
+from models.codes import Codes
 from models.compose import predict
 from models.disentangler import Disentangler, decode_in_chunks
+from models.motion import Motion
 from training.data.pool import Clips
 from training.metrics.ssim import frame_ssim
 from training.metrics.swaps import as_bytes, frame_psnr
 
 SAMPLES = 40
+BATCH = 50  # movements at a time
 CENTRAL = 0.9  # share of the samples that a well-calibrated spread has around the truth
 
 
@@ -55,38 +59,50 @@ def futures(
         raise ValueError("this model has no motion model, so it predicts nothing")
     device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
     numbers = clips.with_runs(observed + ahead)
-    made: dict[str, list[UInt8[Tensor, "t c h w"]]] = {"predicted": [], "held": [], "own codes": []}
+    made: dict[str, list[UInt8[Tensor, "b t c h w"]]] = {"predicted": [], "held": [], "own codes": []}
     true, covered, spread = [], [], []
     std = model.motion.get_buffer("dynamic_std")
-    for turn in progress.track(range(count), description="predicting"):
-        run = clips.run(numbers[turn % len(numbers)], observed + ahead, generator).to(device)
-        codes = model.encode(run[None, :observed])
-        later = model.encode(run[None]).dynamic.mean[:, observed:]
-        future = predict(model, codes, ahead)
+    for first in progress.track(range(0, count, BATCH), description="predicting"):
+        turns = range(first, min(first + BATCH, count))
+        runs = [clips.run(numbers[turn % len(numbers)], observed + ahead, generator) for turn in turns]
+        batch = torch.stack(runs).to(device)
+        codes = model.encode(batch[:, :observed])
+        later = model.encode(batch).dynamic.mean[:, observed:]
+        future = model.motion.roll_out(codes.dynamic.mean, codes.static.mean, ahead)
         for name, dynamic in (
             ("predicted", future),
             ("held", codes.dynamic.mean[:, -1:].expand(-1, ahead, -1)),
             ("own codes", later),
         ):
-            made[name].append(as_bytes(model.decode(codes.static, dynamic))[0])
-        true.append(as_bytes(run[observed:]))
-        samples = predict(model, codes, ahead, SAMPLES, torch.Generator().manual_seed(turn))
-        low, high = torch.quantile(samples, (1 - CENTRAL) / 2, dim=0), torch.quantile(samples, (1 + CENTRAL) / 2, dim=0)
-        within = (later[0] >= low) & (later[0] <= high)
-        used = (later[0].std(0) > 0.2 * std) if ahead > 1 else torch.ones_like(std, dtype=torch.bool)
-        covered.append(within[:, used].float().mean(1).cpu() if used.any() else torch.full((ahead,), torch.nan))
-        spread.append((samples.std(0) / std).mean(1).cpu())
-    truth = torch.stack(true)
-    pictures = {name: torch.stack(parts) for name, parts in made.items()}
+            made[name].append(as_bytes(model.decode(codes.static, dynamic)))
+        true.append(as_bytes(batch[:, observed:]))
+        samples = sample_futures(model.motion, codes, ahead, first)
+        low, high = (torch.quantile(samples, share, dim=0) for share in ((1 - CENTRAL) / 2, (1 + CENTRAL) / 2))
+        within = ((later >= low) & (later <= high)).float()
+        used = (later.std(1, keepdim=True) > 0.2 * std).float() if ahead > 1 else torch.ones_like(within[:, :1])
+        covered.append(torch.stack([(within * used).sum((0, 2)), used.expand_as(within).sum((0, 2))]).cpu())
+        spread.append((samples.std(0) / std).mean((0, 2)).cpu() * len(turns))
+    truth = torch.cat(true)
+    pictures = {name: torch.cat(parts) for name, parts in made.items()}
+    right, asked = torch.stack(covered).sum(0)
     return Futures(
         observed,
         count,
         {name: squared_error(part, truth).mean(0).tolist() for name, part in pictures.items()},
         {name: frame_psnr(part, truth).mean(0).tolist() for name, part in pictures.items()},
         {name: frame_ssim(part, truth).mean(0).tolist() for name, part in pictures.items()},
-        torch.stack(covered).nanmean(0).tolist(),
-        torch.stack(spread).mean(0).tolist(),
+        (right / asked.clamp_min(1)).tolist(),
+        (torch.stack(spread).sum(0) / count).tolist(),
     )
+
+
+def sample_futures(motion: Motion, codes: Codes, ahead: int, seed: int) -> Float[Tensor, "n b t z"]:
+    """Samples of the future of each clip of a batch."""
+    dynamic, static = codes.dynamic.mean, codes.static.mean
+    futures = motion.roll_out(
+        dynamic.repeat(SAMPLES, 1, 1), static.repeat(SAMPLES, 1), ahead, torch.Generator().manual_seed(seed)
+    )
+    return rearrange(futures, "(n b) t z -> n b t z", n=SAMPLES)
 
 
 def squared_error(made: UInt8[Tensor, "n t c h w"], true: UInt8[Tensor, "n t c h w"]) -> Float[np.ndarray, "n t"]:
