@@ -1,0 +1,69 @@
+"""A fresh probe finds a code that names its clip and no other; drift sees shapes, wherever they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.progress import Progress
+
+from training.data.digits import Actors, MovingDigits
+from training.data.pool import ClipPool
+from training.metrics.drift import aligned_ssim, best_places
+from training.metrics.scene import pairs_of, scene_probe
+
+QUIET = Progress(disable=True)
+
+
+def grey_clips(named: bool) -> ClipPool:
+    """Clips of stripes; the two that a dynamic code reads are random, or the same in all frames of a clip."""
+    generator = torch.Generator().manual_seed(0)
+    greys = torch.randint(256, (60, 12, 2), generator=generator, dtype=torch.uint8)
+    if named:
+        greys[:] = greys[:, :1]
+    frames = torch.zeros(60, 12, 64, 64, 3, dtype=torch.uint8)
+    frames[:, :, :, 32:48] = greys[:, :, :1, None, None]
+    frames[:, :, :, 48:] = greys[:, :, 1:, None, None]
+    return ClipPool.of_equal_clips(frames)
+
+
+@pytest.mark.parametrize(("named", "low", "high"), [(True, 0.85, 1.0), (False, 0.47, 0.53)])
+def test_a_probe_tells_pairs_of_codes_that_name_their_clip_and_is_at_chance_otherwise(by_hand, named, low, high):
+    clips = grey_clips(named)
+    found = scene_probe(by_hand(), clips, clips, QUIET, num_training=200, num_held_out=100, steps=250)
+    assert low <= found.right.value <= high
+    assert found.right.low <= found.right.value <= found.right.high
+
+
+def test_pairs_of_one_clip_are_of_different_frames_and_other_pairs_of_different_clips():
+    codes = torch.stack(torch.meshgrid(torch.arange(9.0), torch.arange(5.0), indexing="ij"), -1)
+    first, second, apart = pairs_of(codes, 400, torch.Generator().manual_seed(0))
+    assert apart.mean() == 0.5
+    assert torch.equal(first[:, 0] != second[:, 0], apart.bool())
+    assert (first[:, 1] != second[:, 1]).all()
+
+
+@pytest.fixture(scope="module")
+def moving(shared_data: Path) -> MovingDigits:
+    return MovingDigits.load(shared_data / "mnist", "test")
+
+
+def test_digits_are_found_where_they_are(moving: MovingDigits) -> None:
+    generator = torch.Generator().manual_seed(4)
+    actors, paths = moving.cast(12, generator), moving.paths(12, 1, generator)
+    frames = moving.draw_clips(actors, paths)[:, 0].permute(0, 3, 1, 2)
+    found = best_places(frames, moving.images[actors.digits])
+    front = actors.front[:, -1]
+    rows = torch.arange(12)
+    assert torch.equal(found[rows, front], paths[rows, 0, front]), "the whole one exactly"
+
+
+def test_true_digits_anywhere_have_no_drift_and_blurred_or_other_ones_have(moving: MovingDigits) -> None:
+    generator = torch.Generator().manual_seed(4)
+    actors, paths = moving.cast(8, generator), moving.paths(8, 3, generator)
+    frames = moving.draw_clips(actors, paths).permute(0, 1, 4, 2, 3).contiguous()
+    assert np.median(aligned_ssim(frames, actors, moving)) > 0.99
+    blurred = torch.nn.functional.avg_pool2d(frames.flatten(0, 1).float(), 7, 1, 3).reshape(frames.shape)
+    assert aligned_ssim(blurred.to(torch.uint8), actors, moving).mean() < 0.95
+    others = Actors(actors.digits.roll(1, 0), actors.front)
+    assert aligned_ssim(frames, others, moving).mean() < 0.95

@@ -1,0 +1,90 @@
+"""Whether dynamic codes tell which video they are of: what DrNET's adversary is there to prevent.
+
+A fresh probe, of the shape of the scene discriminator and unknown to the model, learns on pairs of dynamic codes of
+training clips whether both are of one clip, and answers for held-out clips. Half of the pairs are of one clip, so
+chance is one half. The probe learns until it no longer gets better; a code that hides its clip stays at chance.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from rich.progress import Progress
+from torch import Tensor
+from torch.nn import functional
+
+from models.disentangler import Disentangler
+from models.drnet_blocks import SceneDiscriminator
+from training.data.pool import Clips
+from training.loop import seed_of
+from training.metrics.bootstrap import Estimate
+
+HIDDEN = 256
+FRAMES = 8  # codes of each clip
+BATCH = 50  # clips encoded at a time
+PAIRS = 512  # in a step of the probe
+ROUNDS = 200  # bootstrap
+
+
+@dataclass(frozen=True, slots=True)
+class SceneProbe:
+    """The share of held-out pairs that a fresh probe tells right; chance is 0.5."""
+
+    right: Estimate
+    clips: int  # held out
+    steps: int
+
+
+@torch.inference_mode()
+def clip_codes(model: Disentangler, clips: Clips, count: int, seed: int) -> Float[Tensor, "n t z"]:
+    """The dynamic codes of random frames of random clips."""
+    device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
+    parts = []
+    for first in range(0, count, BATCH):
+        frames = clips.draw(min(BATCH, count - first), FRAMES, generator).to(device)
+        parts.append(model.encode(frames).dynamic.mean.float().cpu())
+    return torch.cat(parts)
+
+
+def pairs_of(
+    codes: Float[Tensor, "n t z"], count: int, generator: torch.Generator
+) -> tuple[Float[Tensor, "p z"], Float[Tensor, "p z"], Float[Tensor, " p"]]:
+    """Pairs of codes: the first half of one clip's different frames (0), the others of two clips (1)."""
+    clips, length = codes.shape[:2]
+    first = torch.randint(clips, (count,), generator=generator)
+    frame = torch.randint(length, (count,), generator=generator)
+    apart = torch.arange(count) >= count // 2
+    second = torch.where(apart, (first + torch.randint(1, clips, (count,), generator=generator)) % clips, first)
+    shift = torch.randint(1, length, (count,), generator=generator)
+    return codes[first, frame], codes[second, (frame + shift) % length], apart.float()
+
+
+def scene_probe(
+    model: Disentangler,
+    training: Clips,
+    held_out: Clips,
+    progress: Progress,
+    num_training: int = 2000,
+    num_held_out: int = 500,
+    steps: int = 1500,
+    seed: int = 3,
+) -> SceneProbe:
+    """Teach a fresh probe on training clips, and count what it tells right of held-out ones."""
+    known, unknown = clip_codes(model, training, num_training, seed), clip_codes(model, held_out, num_held_out, seed)
+    mean, std = known.mean((0, 1)), known.std((0, 1)).clamp_min(1e-6)
+    known, unknown = (known - mean) / std, (unknown - mean) / std
+    torch.manual_seed(seed)
+    probe = SceneDiscriminator(model.dynamic_dim, HIDDEN)
+    optimizer = torch.optim.Adam(probe.parameters(), 1e-3)
+    for step in progress.track(range(steps), description="probing for the scene"):
+        first, second, apart = pairs_of(known, PAIRS, torch.Generator().manual_seed(seed_of(seed, step)))
+        loss = functional.binary_cross_entropy_with_logits(probe(first, second), apart)
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        optimizer.step()
+    with torch.inference_mode():
+        first, second, apart = pairs_of(unknown, 20 * PAIRS, torch.Generator().manual_seed(seed))
+        right = ((probe(first, second) > 0).float() == apart).float()
+    generator = torch.Generator().manual_seed(seed)
+    again = [right[torch.randint(len(right), (len(right),), generator=generator)].mean() for _ in range(ROUNDS)]
+    return SceneProbe(Estimate.of(float(right.mean()), torch.stack(again).numpy()), num_held_out, steps)
