@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch
 from einops import rearrange, repeat
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from models.codes import Codes, DynamicCode, StaticCode
@@ -52,6 +52,7 @@ class DrNETConfig:
     unit_pose: bool = False  # pose codes of length 1 after tanh
     width: int = 64  # channels at half the side, doubled at every further halving up to 8 times
     discriminator_hidden: int = 100
+    batch_statistics: bool = False  # BatchNorm never leaves training mode, as in the authors' later stage; see `train`
     channels: int = 3
     image_size: int = 64
 
@@ -101,6 +102,20 @@ class DrNET(Disentangler):
     def network(self) -> dict[str, Any]:
         """The config, as JSON can hold it."""
         return asdict(self.config)
+
+    def train(self, mode: bool = True) -> "DrNET":
+        """Set training or evaluation mode.
+
+        With `batch_statistics` normalisation stays in training mode, so that a code depends on the other frames
+        that are encoded with it. The authors' code teaches motion and predicts that way; it is here to show what
+        that costs.
+        """
+        super().train(mode)
+        if self.config.batch_statistics:
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.train()
+        return self
 
     @property
     def dynamic_range(self) -> Range:

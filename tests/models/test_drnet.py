@@ -87,3 +87,14 @@ def test_sizes_that_do_not_exist_are_refused():
         build("drnet", {"content": "dcgan", "pose": "dcgan", "image_size": 96})
     with pytest.raises(CheckpointError, match=r"(?s)do not fit drnet.*pose"):
         build("drnet", {"content": "dcgan", "pose": "vgg"})
+
+
+def test_codes_depend_on_the_batch_only_where_batch_statistics_are_asked_for() -> None:
+    frames = torch.rand(3, 4, 3, 64, 64)
+    for asked in (False, True):
+        model = DrNET(
+            DrNETConfig(content="dcgan", pose="dcgan", static_dim=8, dynamic_dim=4, width=8, batch_statistics=asked)
+        )
+        model.eval()
+        together, alone = model.encode(frames).dynamic.mean[:1], model.encode(frames[:1]).dynamic.mean
+        assert torch.allclose(together, alone, atol=1e-5) != asked

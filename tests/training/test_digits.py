@@ -2,6 +2,7 @@
 
 import gzip
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -138,3 +139,14 @@ def test_training_is_fed_faster_than_it_learns():
 def test_more_digits_than_colours_are_refused():
     with pytest.raises(ValueError, match="1 to 3, got 4"):
         squares(num_digits=4)
+
+
+def test_consecutive_examples_are_the_first_frames_of_their_clips(shared_data):
+    """What the authors' later code trains on, in place of frames up to `max_step` apart."""
+    digits = replace(MovingDigits.load(shared_data / "mnist", "test"), consecutive=True)
+    frames = digits.draw(40, 4, torch.Generator().manual_seed(0))
+    apart = digits.draw(40, 1, torch.Generator().manual_seed(0))
+    assert torch.equal(frames[:, :1], apart)
+    moved = (frames[:, 1:] - frames[:, :-1]).abs().mean()
+    scattered = replace(digits, consecutive=False).draw(40, 4, torch.Generator().manual_seed(0))
+    assert moved < (scattered[:, 1:] - scattered[:, :-1]).abs().mean() * 0.9

@@ -84,6 +84,7 @@ class MovingDigits:
     length: int = 20  # frames; those drawn for one training example are less than so many apart
     clips: int = 10_000  # how many numbered ones there are
     aligned: bool = False  # clips move each in its own way
+    consecutive: bool = False  # examples are the first frames of a clip, as the authors' later code has it
 
     def __post_init__(self) -> None:
         if self.style == "drnet" and not 1 <= self.num_digits <= 3:
@@ -157,6 +158,8 @@ class MovingDigits:
     def draw(self, batch: int, num_frames: int, generator: torch.Generator) -> Float[Tensor, "b t c h w"]:
         """New clips, and of each `num_frames` different frames of its `length` in random order, in [0, 1].
 
+        With `consecutive` the first ones in order: no two are then further apart than their number.
+
         Raises:
             DataError: a clip has fewer frames.
 
@@ -164,7 +167,10 @@ class MovingDigits:
         if num_frames > self.length:
             raise DataError(f"a clip has {self.length} frames; {num_frames} different ones are drawn of each")
         actors, paths = self.cast(batch, generator), self.paths(batch, self.length, generator)
-        times = different_integers(torch.full((batch,), self.length), num_frames, generator)
+        if self.consecutive:
+            times = torch.arange(num_frames).expand(batch, -1)
+        else:
+            times = different_integers(torch.full((batch,), self.length), num_frames, generator)
         drawn = self.draw_clips(actors, paths[torch.arange(batch)[:, None], times])
         return rearrange(as_floats(rearrange(drawn, "b t h w c -> (b t) h w c")), "(b t) c h w -> b t c h w", b=batch)
 
