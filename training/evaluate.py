@@ -40,7 +40,7 @@ from training.metrics.swaps import (
     merge,
 )
 from training.report import Report
-from training.sources import open_source
+from training.sources import BY_CARD, open_source
 
 SEED = 11
 
@@ -110,7 +110,7 @@ def evaluate(
             if data is None:
                 kind = loaded.config["data"].get("name", "own clips")
                 raise DataError(f"{loaded.name} learnt from {kind}: give their folder with --data")
-            kind = "digits" if loaded.config["data"].get("name") == "moving digits" else "clips"
+            kind = BY_CARD.get(loaded.config["data"].get("name", ""), "clips")
             source = open_source(kind, data, cache, clip_frames=2)
             results, figure = measure_clips(loaded.model, source.held_out, progress), None
     report = Report(loaded.name, loaded.digest, results, command, device_of(loaded), time.monotonic() - began)

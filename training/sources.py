@@ -9,12 +9,15 @@ import torch
 from training.data.digits import MovingDigits
 from training.data.errors import DataError
 from training.data.faces import cached_pool
+from training.data.norb import CLIPS, Turns
 from training.data.pool import ClipPool, Clips
 from training.data.sprites import Sprites, sprite_pool
 from training.data.videos import find_videos, read_videos, split_clips, video_pool
 
 FACES_TRAIN, FACES_TEST, FACES_FRAMES = 3000, 300, 40
 DIGITS_TEST = 300  # held-out clips
+# Which data set a model's card names, where it is read from a folder and has no drawable truth.
+BY_CARD = {"moving digits": "digits", "small NORB": "norb"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -
         return sprites_source(folder)
     if data == "digits":
         return digits_source(folder)
+    if data == "norb":
+        return norb_source(folder)
     return clips_source(folder, clip_frames)
 
 
@@ -89,6 +94,22 @@ def digits_source(folder: Path) -> Source:
             "licence": "CC-BY-SA-3.0, as commonly stated (LeCun, Cortes)",
             "split": "MNIST's: clips of its training digits, held-out clips of its test digits",
             "source": "MNIST; movement and occlusion as in Denton & Birodkar 2017 (training/data/digits.py)",
+        },
+    )
+
+
+def norb_source(folder: Path) -> Source:
+    """Small NORB, of its two cameras the first: a turn of a toy at one elevation under one lighting is a clip."""
+    training, held_out = Turns.load(folder, "train"), Turns.load(folder, "test")
+    counts = f"{len(training.static)} of {CLIPS} clips train, {len(held_out.static)} of {CLIPS} held out"
+    return Source(
+        training.pool(),
+        held_out.pool(),
+        {
+            "name": "small NORB",
+            "licence": "for research; it cannot be sold (LeCun, Huang & Bottou 2004)",
+            "split": f"NORB's: instances 4, 6, 7, 8, 9 of each category train, the others are held out; {counts}",
+            "source": "cs.nyu.edu/~ylclab/data/norb-v1.0-small, first camera, azimuth as time",
         },
     )
 

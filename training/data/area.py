@@ -15,7 +15,7 @@ def area_average(pictures: UInt8[np.ndarray, "*n h w"], height: int, width: int)
     rows, columns = coverage(pictures.shape[-2], height), coverage(pictures.shape[-1], width)
     # Weights are lengths in pixels: whole ones stay whole numbers, so that sums of bytes are exact.
     area = np.float32(pictures.shape[-2] * pictures.shape[-1] / (height * width))
-    means = (rows @ pictures.astype(np.float32) @ columns.T) / area
+    means: np.ndarray = (rows @ pictures.astype(np.float32) @ columns.T) / area
     return np.floor(means + np.float32(0.5)).astype(np.uint8)
 
 
