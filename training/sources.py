@@ -9,6 +9,7 @@ import torch
 from training.data.digits import MovingDigits
 from training.data.errors import DataError
 from training.data.faces import cached_pool
+from training.data.kth import NUM_FILES, PERSONS, SEQUENCES, Performances, Persons, find_recordings, read_sequences
 from training.data.norb import CLIPS, Turns
 from training.data.pool import ClipPool, Clips
 from training.data.sprites import Sprites, sprite_pool
@@ -17,7 +18,12 @@ from training.data.videos import find_videos, read_videos, split_clips, video_po
 FACES_TRAIN, FACES_TEST, FACES_FRAMES = 3000, 300, 40
 DIGITS_TEST = 300  # held-out clips
 # Which data set a model's card names, where it is read from a folder and has no drawable truth.
-BY_CARD = {"moving digits": "digits", "small NORB": "norb"}
+BY_CARD = {
+    "moving digits": "digits",
+    "small NORB": "norb",
+    "KTH actions": "kth",
+    "KTH actions, PredRNN's split": "kth_predrnn",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -
         return digits_source(folder)
     if data == "norb":
         return norb_source(folder)
+    if data in ("kth", "kth_predrnn"):
+        return kth_source(folder, "drnet" if data == "kth" else "predrnn")
     return clips_source(folder, clip_frames)
 
 
@@ -110,6 +118,26 @@ def norb_source(folder: Path) -> Source:
             "licence": "for research; it cannot be sold (LeCun, Huang & Bottou 2004)",
             "split": f"NORB's: instances 4, 6, 7, 8, 9 of each category train, the others are held out; {counts}",
             "source": "cs.nyu.edu/~ylclab/data/norb-v1.0-small, first camera, azimuth as time",
+        },
+    )
+
+
+def kth_source(folder: Path, persons: Persons) -> Source:
+    """The KTH actions, of which each stretch that shows somebody is a clip, split by person in one of two ways."""
+    training, held_out = (Performances.load(folder, split, persons=persons) for split in PERSONS[persons])
+    people = PERSONS[persons]
+    by = f"the set's {SEQUENCES}" if read_sequences(folder) is not None else "this project's rule, without the list"
+    left_out = "; ".join(f"{name} {why}" for name, why in (training.left_out | held_out.left_out).items())
+    return Source(
+        training.pool(),
+        held_out.pool(),
+        {
+            "name": "KTH actions" if persons == "drnet" else "KTH actions, PredRNN's split",
+            "licence": "the terms are on the set's page (Schuldt, Laptev & Caputo 2004)",
+            "split": f"by person, 1 to {people['train'][-1]} train and {people['test'][0]} to 25 held out: "
+            f"{len(training.stretches)} and {len(held_out.stretches)} clips",
+            "source": f"www.csc.kth.se/cvap/actions, {len(find_recordings(folder))} of {NUM_FILES} files, cut by {by}"
+            + (f"; not whole: {left_out}" if left_out else ""),
         },
     )
 
