@@ -91,7 +91,7 @@ class Performances:
     def load(
         cls, folder: Path, split: Split, size: int = 64, persons: Persons = "drnet", min_frames: int = DRAWN
     ) -> "Performances":
-        """Decode the files of a split; all of them take 1.2 GB at a size of 64.
+        """Decode the files of a split; a frame takes 4 kB at a size of 64.
 
         Raises:
             DataError: there are no files, or none that can be used, or the list of stretches cannot be read.
