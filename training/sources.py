@@ -10,12 +10,23 @@ import torch
 from training.data.digits import MovingDigits
 from training.data.errors import DataError
 from training.data.faces import cached_pool
+from training.data.kth import NUM_FILES, PERSONS, SEQUENCES, Performances, Persons, find_recordings, read_sequences
+from training.data.norb import CLIPS, Turns
 from training.data.pool import ClipPool, Clips
 from training.data.sprites import Sprites, sprite_pool
 from training.data.videos import find_videos, read_videos, split_clips, video_pool
 
 FACES_TRAIN, FACES_TEST, FACES_FRAMES = 3000, 300, 40
 DIGITS_TEST = 300  # held-out clips
+# Which data set a model's card names.
+BY_CARD = {
+    "drawn faces": "faces",
+    "LPC sprites": "sprites",
+    "moving digits": "digits",
+    "small NORB": "norb",
+    "KTH actions": "kth",
+    "KTH actions, PredRNN's split": "kth_predrnn",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +51,12 @@ def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -
         raise DataError(f"the data set {data!r} is read from a folder: give it with --data")
     if data == "sprites":
         return sprites_source(folder)
-    if data == "digits":
-        return digits_source(folder)
+    if data in ("digits", "digits_consecutive"):
+        return digits_source(folder, consecutive=data == "digits_consecutive")
+    if data == "norb":
+        return norb_source(folder)
+    if data in ("kth", "kth_predrnn"):
+        return kth_source(folder, "drnet" if data == "kth" else "predrnn")
     return clips_source(folder, clip_frames)
 
 
@@ -59,9 +74,7 @@ def open_held_out(data: str, folder: Path | None, cache: Path) -> Clips:
 
 def kind_of(card: Mapping[str, str]) -> str:
     """The data set that a model's card names: what `open_source` calls it."""
-    return {"drawn faces": "faces", "LPC sprites": "sprites", "moving digits": "digits"}.get(
-        card.get("name", ""), "clips"
-    )
+    return BY_CARD.get(card.get("name", ""), "clips")
 
 
 def faces_source(cache: Path) -> Source:
@@ -99,16 +112,55 @@ def sprites_source(folder: Path) -> Source:
     )
 
 
-def digits_source(folder: Path) -> Source:
-    """Moving MNIST as DrNET has it: two digits, coloured, one in front of the other."""
+def digits_source(folder: Path, consecutive: bool = False) -> Source:
+    """Moving MNIST as DrNET has it: two digits, coloured, one in front of the other.
+
+    With `consecutive` an example is a clip's first frames, as in the authors' later code.
+    """
     return Source(
-        MovingDigits.load(folder, "train"),
+        replace(MovingDigits.load(folder, "train"), consecutive=consecutive),
         replace(MovingDigits.load(folder, "test"), clips=DIGITS_TEST),
         {
             "name": "moving digits",
             "licence": "CC-BY-SA-3.0, as commonly stated (LeCun, Cortes)",
             "split": "MNIST's: clips of its training digits, held-out clips of its test digits",
             "source": "MNIST; movement and occlusion as in Denton & Birodkar 2017 (training/data/digits.py)",
+        },
+    )
+
+
+def norb_source(folder: Path) -> Source:
+    """Small NORB, of its two cameras the first: a turn of a toy at one elevation under one lighting is a clip."""
+    training, held_out = Turns.load(folder, "train"), Turns.load(folder, "test")
+    counts = f"{len(training.static)} of {CLIPS} clips train, {len(held_out.static)} of {CLIPS} held out"
+    return Source(
+        training.pool(),
+        held_out.pool(),
+        {
+            "name": "small NORB",
+            "licence": "for research; it cannot be sold (LeCun, Huang & Bottou 2004)",
+            "split": f"NORB's: instances 4, 6, 7, 8, 9 of each category train, the others are held out; {counts}",
+            "source": "cs.nyu.edu/~ylclab/data/norb-v1.0-small, first camera, azimuth as time",
+        },
+    )
+
+
+def kth_source(folder: Path, persons: Persons) -> Source:
+    """The KTH actions, of which each stretch that shows somebody is a clip, split by person in one of two ways."""
+    training, held_out = (Performances.load(folder, split, persons=persons) for split in PERSONS[persons])
+    people = PERSONS[persons]
+    by = f"the set's {SEQUENCES}" if read_sequences(folder) is not None else "this project's rule, without the list"
+    left_out = "; ".join(f"{name} {why}" for name, why in (training.left_out | held_out.left_out).items())
+    return Source(
+        training.pool(),
+        held_out.pool(),
+        {
+            "name": "KTH actions" if persons == "drnet" else "KTH actions, PredRNN's split",
+            "licence": "the terms are on the set's page (Schuldt, Laptev & Caputo 2004)",
+            "split": f"by person, 1 to {people['train'][-1]} train and {people['test'][0]} to 25 held out: "
+            f"{len(training.stretches)} and {len(held_out.stretches)} clips",
+            "source": f"www.csc.kth.se/cvap/actions, {len(find_recordings(folder))} of {NUM_FILES} files, cut by {by}"
+            + (f"; not whole: {left_out}" if left_out else ""),
         },
     )
 

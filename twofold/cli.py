@@ -159,7 +159,8 @@ def models(url: Url = None, local: Local = False, as_json: AsJson = False) -> No
 @app.command(rich_help_panel=LEARN)
 def train(
     recipe: Annotated[
-        str | None, typer.Argument(help="faces_vae, sprites_vae, digits_drnet or sprites_vae_paper.")
+        str | None,
+        typer.Argument(help="faces_vae, sprites_vae, sprites_vae_paper, digits_drnet, norb_drnet or kth_drnet."),
     ] = None,
     clips: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Or: a folder of videos.")] = None,
     name: Annotated[str | None, typer.Option(help="What to call the model learnt from --clips.")] = None,

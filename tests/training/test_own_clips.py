@@ -87,5 +87,7 @@ def test_scaling_averages_areas() -> None:
 
 
 def test_an_unknown_recipe_is_told_which_there_are() -> None:
-    with pytest.raises(ValueError, match="faces_vae, sprites_vae, sprites_vae_paper"):
+    with pytest.raises(
+        ValueError, match="digits_drnet, faces_vae, kth_drnet, norb_drnet, sprites_vae, sprites_vae_paper"
+    ):
         find_recipe("faces")

@@ -9,9 +9,10 @@ import av
 import numpy as np
 import torch
 from av.error import FFmpegError
+from einops import rearrange
 from jaxtyping import UInt8
-from PIL import Image
 
+from training.data.area import area_average
 from training.data.errors import DataError
 from training.data.pool import ClipPool
 
@@ -69,19 +70,29 @@ def decode(path: Path, size: int) -> Iterator[UInt8[np.ndarray, "size size 3"]]:
         FFmpegError: it is broken, or holds no video.
 
     """
+    for picture in pictures(path, MAX_FRAMES):
+        yield centre_square(picture, size)
+
+
+def pictures(path: Path, most: int | None = None) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """The frames of one local, trusted video, upright; evenly sampled where there are more than `most`.
+
+    Raises:
+        FFmpegError: it is broken, or holds no video.
+
+    """
     with av.open(path) as container:
         stream = container.streams.best("video")
         if not isinstance(stream, av.VideoStream):
             raise av.error.InvalidDataError(0, "no video stream")
         stream.codec_context.thread_type = "AUTO"
-        stride = max(1, -(-stream.frames // MAX_FRAMES))
+        stride = max(1, -(-stream.frames // most)) if most else 1
         for index, frame in enumerate(container.decode(stream)):
             if index % stride or not isinstance(frame, av.VideoFrame):
                 continue
-            if index // stride >= MAX_FRAMES:
+            if most and index // stride >= most:
                 return
-            upright = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-            yield centre_square(upright, size)
+            yield np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
 
 
 def centre_square(picture: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
@@ -89,8 +100,8 @@ def centre_square(picture: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.nd
     height, width = picture.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    square = np.ascontiguousarray(picture[top : top + side, left : left + side])
-    return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BOX))
+    square = rearrange(picture[top : top + side, left : left + side], "h w c -> c h w")
+    return np.ascontiguousarray(rearrange(area_average(square, size, size), "c h w -> h w c"))
 
 
 def video_pool(clips: list[UInt8[np.ndarray, "_ h w 3"]]) -> ClipPool:
