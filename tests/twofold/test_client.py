@@ -13,7 +13,7 @@ import uvicorn
 from jobs.errors import Canceled, Problem, QueueFull, UnknownModel, WrongValue
 from jobs.settings import Settings
 from service.app import create_app
-from twofold import client as client_module
+from twofold import connection
 from twofold.client import Client, ServerUnreachable, WaitedTooLong
 from twofold.listening import address_of, listening
 from twofold.results import Job
@@ -92,7 +92,7 @@ def over(answer: Callable[[httpx.Request], httpx.Response]) -> Client:
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(client_module.time, "sleep", slept.append)
+    monkeypatch.setattr(connection.time, "sleep", slept.append)
     return slept
 
 
@@ -123,7 +123,7 @@ def test_a_server_that_stays_busy_is_told(pauses):
         pytest.raises(QueueFull, match="full"),
     ):
         client.models()
-    assert len(pauses) == client_module.TRIES - 1
+    assert len(pauses) == connection.TRIES - 1
 
 
 def test_a_request_whose_answer_was_lost_is_sent_again_only_if_it_changes_nothing(pauses):
@@ -139,7 +139,7 @@ def test_a_request_whose_answer_was_lost_is_sent_again_only_if_it_changes_nothin
         assert asked == ["POST"]
         with pytest.raises(ServerUnreachable):
             client.models()
-        assert asked[1:] == ["GET"] * client_module.TRIES
+        assert asked[1:] == ["GET"] * connection.TRIES
 
 
 def test_what_a_proxy_says_is_told_as_it_is():
