@@ -78,7 +78,7 @@ def test_the_server_may_be_named_by_the_environment(picture):
         (["predict", __file__, "--observe", "1"], "2"),
         (["sample", "--clip", __file__, "--job", "x"], "one of --clip and --job"),
         (["sample", "--identities", "9"], "8"),
-        (["interpolate", "x"], "LAST"),
+        (["interpolate", "x"], "Missing argument 'last'"),
         (["interpolate", "x", "y", "--part", "all"], "both"),
         (["decode", __file__], "no codes that can be read"),
         (["no-such-command"], "No such command"),
