@@ -27,6 +27,11 @@ class ModelEntry:
     folder: Path
     config: Mapping[str, Any]
 
+    @property
+    def motion(self) -> bool:
+        """Whether it has a motion model, and so can predict."""
+        return bool(self.config.get("motion"))
+
 
 class Catalogue:
     """The models on disk. Folders are looked at anew each time, files only when they have changed."""

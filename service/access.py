@@ -17,15 +17,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jobs.connection import unavailable
 from jobs.errors import Malformed, Problem
 from jobs.records import JobStore, queue_full
-from jobs.requests import BATCH
+from jobs.requests import BATCH, INTERACTIVE
 from jobs.settings import Settings
-from service.bodies import too_large
+from service.bodies import JSON_MAX_BYTES, too_large
 from service.problems import problem_response
 
 LOCAL = "local"
 LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE | re.ASCII)
-UPLOADS = frozenset({"/encode", "/swap", "/clips"})
-QUEUED = frozenset({"/encode", "/swap"})
+UPLOADS = frozenset({"/encode", "/swap", "/predict", "/clips"})
+CODES = frozenset({"/sample", "/interpolate", "/decode"})  # these take a little JSON
+QUEUED = {**dict.fromkeys(UPLOADS - {"/clips"}, BATCH), **dict.fromkeys(CODES, INTERACTIVE)}
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
@@ -78,17 +79,20 @@ class Door:
         length = headers.get("content-length")
         if length is not None and not re.fullmatch(r"[0-9]{1,18}", length):
             raise Malformed(f"Content-Length: expected a number of bytes, got {length!r:.40}")
-        if scope["method"] != "POST" or scope["path"] not in UPLOADS:
+        if scope["method"] != "POST" or scope["path"] not in UPLOADS | CODES:
             return
-        if length is not None and int(length) > self.settings.upload_max_bytes:
-            raise too_large(self.settings.upload_max_bytes)
-        if scope["path"] in QUEUED:
+        most = self.settings.upload_max_bytes
+        if scope["path"] in CODES:
+            most = min(most, JSON_MAX_BYTES)
+        if length is not None and int(length) > most:
+            raise too_large(most)
+        if queue := QUEUED.get(scope["path"]):
             try:
-                waiting = await run_in_threadpool(self.store().queue_length, BATCH)
+                waiting = await run_in_threadpool(self.store().queue_length, queue)
             except RedisError as error:
                 raise unavailable(error) from error
             if waiting >= self.settings.queue_limit:
-                raise queue_full(BATCH, self.settings.queue_limit)
+                raise queue_full(queue, self.settings.queue_limit)
 
 
 def check_origin(headers: Headers, method: str) -> None:

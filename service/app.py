@@ -22,7 +22,20 @@ from jobs.sweeper import purge_asked, sweep
 from service import problems
 from service.access import Door
 from service.parts import Parts
-from service.routes import clips, encode, health, jobs, latent_grid, models, page, swap
+from service.routes import (
+    clips,
+    decode,
+    encode,
+    health,
+    interpolate,
+    jobs,
+    latent_grid,
+    models,
+    page,
+    predict,
+    sample,
+    swap,
+)
 from service.waiting import Waiting
 
 WEB = Path(__file__).parent / "web"
@@ -67,11 +80,11 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=None,  # our form reader counts what it reads, and no route reads anything else
+        max_body_size=None,  # our readers of forms and of JSON count what they read, and no route reads anything else
     )
     app.state.parts = parts
     problems.install(app)
-    for routes in (encode, swap, latent_grid, jobs, clips, models, health, page):
+    for routes in (encode, swap, latent_grid, sample, interpolate, predict, decode, jobs, clips, models, health, page):
         app.include_router(routes.router)
     app.mount("/web", StaticFiles(directory=WEB), name="web")
     app.add_middleware(Door, settings=settings, store=lambda: parts.store)

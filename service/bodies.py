@@ -11,15 +11,17 @@ from jobs.settings import Settings
 
 WRITE_AT_ONCE = 256 * 1024  # bytes
 RUN_OFF = 64 * 2**20  # bytes
+JSON_MAX_BYTES = 4 * 2**20  # a thousand codes of 64 numbers, every digit written out, have 1.5 MB
 RUN_OFF_SECONDS = 5.0
 
 
 class Body:
     """The body of one request, read once."""
 
-    def __init__(self, request: Request, settings: Settings) -> None:
+    def __init__(self, request: Request, settings: Settings, most: int | None = None) -> None:
         self.request = request
         self.settings = settings
+        self.limit = min(most or settings.upload_max_bytes, settings.upload_max_bytes)
         self.whole = False  # whether its end has come
 
     async def blocks(self) -> AsyncIterator[bytes]:
@@ -31,7 +33,7 @@ class Body:
 
         """
         total, pending, began = 0, bytearray(), time.monotonic()
-        idle, limit = self.settings.upload_idle_timeout, self.settings.upload_max_bytes
+        idle, limit = self.settings.upload_idle_timeout, self.limit
         stream = self.request.stream()
         while True:
             try:

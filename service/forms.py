@@ -1,4 +1,4 @@
-"""What the API's description says of forms and of jobs' answers, which FastAPI cannot see: it reads neither."""
+"""What the API's description says of bodies and of jobs' answers, which FastAPI cannot see: it reads neither."""
 
 from typing import Any
 
@@ -17,18 +17,47 @@ def form(properties: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
-ENCODE_FORM = form(
-    {
-        "video": _FILE | {"description": "a video, an animated GIF, WebP or PNG, or one still picture"},
-        "clip": {"type": "string", "description": "the id of an earlier upload, instead of video"},
-        "model": _MODEL,
-        "start": {"type": "number", "minimum": 0, "default": 0, "description": "seconds"},
-        "end": {"type": "number", "description": "seconds"},
-        "stride": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1},
-        "max_frames": {"type": "integer", "minimum": 1},
-        "crop": {"type": "string", "default": "center", "description": "none, center, face, or x,y,w,h in pixels"},
-    }
-)
+_CLIP = {
+    "video": _FILE | {"description": "a video, an animated GIF, WebP or PNG, or one still picture"},
+    "clip": {"type": "string", "description": "the id of an earlier upload, instead of video"},
+}
+_CUT = {
+    "start": {"type": "number", "minimum": 0, "default": 0, "description": "seconds"},
+    "end": {"type": "number", "description": "seconds"},
+    "stride": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1},
+    "max_frames": {"type": "integer", "minimum": 1},
+    "crop": {"type": "string", "default": "center", "description": "none, center, face, or x,y,w,h in pixels"},
+}
+ENCODE_FORM = form({**_CLIP, "model": _MODEL, **_CUT})
+
+PREDICT_FIELDS = {
+    **_CLIP,
+    "job": {"type": "string", "description": "a finished encode, instead of a clip; its codes are used as they are"},
+    "model": _MODEL | {"description": "a model with motion; the default model, or that of job, when nothing is said"},
+    "observe": {
+        "type": "integer",
+        "minimum": 2,
+        "maximum": 1000,
+        "default": 10,
+        "description": "frames that the model is shown; the static code is theirs alone",
+    },
+    "frames": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 1000,
+        "default": 40,
+        "description": "frames to predict; samples * (observe + frames) may be 4000",
+    },
+    "samples": {"type": "integer", "minimum": 1, "maximum": 16, "default": 1, "description": "different futures"},
+    "seed": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 2**32 - 1,
+        "description": "draws the future; without one it is the mean future, and several are drawn by seed 0",
+    },
+    **_CUT,
+}
+PREDICT_FORM = form(PREDICT_FIELDS)
 
 _FILES = {"type": "array", "items": _FILE, "maxItems": 8}
 SWAP_FORM = form(
@@ -45,6 +74,68 @@ SWAP_FORM = form(
 )
 
 CLIP_FORM = form({"video": _FILE})
+
+_VECTOR = {"type": "array", "items": {"type": "number"}}
+_STATIC_JOB = {"type": "string", "description": "a finished encode, whose identity is taken"}
+
+SAMPLE_FIELDS = {
+    "model": _MODEL | {"description": "a model's name; the default model, or that of static_job, when nothing is said"},
+    "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 0},
+    "identities": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 8,
+        "default": 1,
+        "description": "new identities, each with a motion of its own; with static_job motions of that one",
+    },
+    "frames": {"type": "integer", "minimum": 1, "maximum": 256, "default": 40},
+    "static_job": _STATIC_JOB,
+}
+INTERPOLATE_FIELDS = {
+    "model": _MODEL | {"description": "a model's name; that of the ends when nothing is said"},
+    "ends": {
+        "type": "array",
+        "minItems": 2,
+        "maxItems": 2,
+        "items": {
+            "type": "object",
+            "required": ["job", "frame"],
+            "additionalProperties": False,
+            "properties": {
+                "job": {"type": "string", "description": "a finished encode"},
+                "frame": {"type": "integer", "minimum": 0, "description": "which of its frames, from 0"},
+            },
+        },
+        "description": "where the path begins and where it ends",
+    },
+    "steps": {"type": "integer", "minimum": 2, "maximum": 256, "default": 16, "description": "both ends included"},
+    "part": {
+        "type": "string",
+        "enum": ["dynamic", "static", "both"],
+        "default": "dynamic",
+        "description": "which code goes from one end to the other; the rest stays as at the first end",
+    },
+}
+DECODE_FIELDS = {
+    "model": _MODEL | {"description": "a model's name; the default model, or that of static_job, when nothing is said"},
+    "static": _VECTOR | {"description": "one identity: as many numbers as the model's static_dim"},
+    "static_job": _STATIC_JOB | {"description": "or the identity of a finished encode"},
+    "dynamic": {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 1000,
+        "items": _VECTOR,
+        "description": "one code for each picture: as many numbers as the model's dynamic_dim",
+    },
+}
+
+
+def json_body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    """Return the OpenAPI request body of a JSON object."""
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        schema["required"] = list(required)
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def result_content(kinds: tuple[str, ...]) -> dict[str, Any]:

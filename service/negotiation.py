@@ -20,6 +20,10 @@ KINDS: Mapping[str, tuple[str, ...]] = {  # each kind's own default first
     "encode": MOVING,
     "swap": MOVING,
     "latent-grid": ("png", "json", "npz"),
+    "sample": MOVING,
+    "interpolate": MOVING,
+    "predict": MOVING,
+    "decode": MOVING,
 }
 MAX_RANGES = 100
 RANGES = re.compile(r"bytes=\s*(\d{1,18}-\d{0,18}|-\d{1,18})(\s*,\s*(\d{1,18}-\d{0,18}|-\d{1,18}))*\s*", re.ASCII)

@@ -5,6 +5,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from jobs.ability import check_ability
 from jobs.catalogue import ModelEntry
 from jobs.errors import Gone, Problem, UnknownJob, WrongValue
 from jobs.idempotency import Claim
@@ -22,10 +23,12 @@ def submit(
     """Make the job that a request asks for, or return the one that there is. Blocking: for the thread pool.
 
     Raises:
-        Problem: a value is wrong, the queue is full, or the claimed key belongs to another request.
+        Problem: a value is wrong, the model cannot do this, the queue is full, or the claimed key belongs to another
+            request.
 
     """
     request = parse_request(said)
+    check_ability(request, parts.catalogue)
     if claim is not None and (earlier := claim.earlier_job(request.fingerprint(owner))):
         record = parts.store.get(earlier)
         if record is not None:

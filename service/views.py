@@ -14,7 +14,7 @@ class JobView(BaseModel):
     """Where a job stands."""
 
     id: str
-    kind: Literal["encode", "swap", "latent-grid"]
+    kind: Literal["encode", "swap", "latent-grid", "sample", "interpolate", "predict", "decode"]
     model: str
     digest: str
     status: Literal["queued", "running", "succeeded", "failed", "canceled"]
@@ -70,6 +70,7 @@ class ModelView(BaseModel):
     channels: int | None
     static_dim: int | None
     dynamic_dim: int | None
+    motion: bool = Field(description="whether it has a motion model, and so can predict")
     parameters: int | None
     bytes: int | None
     data: dict[str, Any]
@@ -90,6 +91,7 @@ class ModelView(BaseModel):
             channels=said.get("channels"),
             static_dim=said.get("static_dim"),
             dynamic_dim=said.get("dynamic_dim"),
+            motion=entry.motion,
             parameters=weights.get("parameters"),
             bytes=weights.get("bytes"),
             data=data,

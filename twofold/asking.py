@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from numpy.typing import ArrayLike
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
@@ -21,6 +22,10 @@ class Answering(Protocol):
     def submit_encode(self, clip: ClipFile, **fields: Any) -> Job: ...  # noqa: D102
     def submit_swap(self, static: Sequence[Source], dynamic: Sequence[Source], **fields: Any) -> Job: ...  # noqa: D102
     def submit_latent_grid(self, **fields: Any) -> Job: ...  # noqa: D102
+    def submit_predict(self, clip: Source | None = None, **fields: Any) -> Job: ...  # noqa: D102
+    def submit_sample(self, **fields: Any) -> Job: ...  # noqa: D102
+    def submit_interpolate(self, ends: Sequence[tuple[str, int]], **fields: Any) -> Job: ...  # noqa: D102
+    def submit_decode(self, dynamic: ArrayLike, **fields: Any) -> Job: ...  # noqa: D102
     def wait(self, job: Job | str, *, progress: ProgressCallback | None = None) -> Job: ...  # noqa: D102
     def result(self, job: Job | str, representation: Representation) -> bytes: ...  # noqa: D102
     def models(self) -> list[dict[str, Any]]: ...  # noqa: D102
@@ -94,7 +99,9 @@ def summary(kind: str, said: Mapping[str, Any]) -> Table:
                 table.add_row(name, f"{value}")
             elif name == "dims":
                 table.add_row(name, ", ".join(map(str, value)))
-            elif name in ("static", "dynamic"):
+            elif name == "fit":
+                table.add_row(name, told_fit(value))
+            elif name in ("static", "dynamic") and kind == "swap":
                 for number, source in enumerate(value, start=1):
                     table.add_row(f"{name} {number}", f"{source['frames']} frames, fit {told_fit(source['fit'])}")
     return table

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobs.errors import ConfigurationError, Problem, TwofoldError
+from twofold.imagine import decode, interpolate, predict, sample
 from twofold.options import (
     AsJson,
     Crop,
@@ -145,6 +146,10 @@ def grid(
             static_job = watch(server, server.submit_encode(clip, model=model), as_json).id
         fields = {"model": model, "static_job": static_job, "seed": seed, "size": size, "dims": dims}
         answer(server, server.submit_latent_grid(**fields, extent=extent, spacing=spacing), output, as_json)
+
+
+for command in (predict, sample, interpolate, decode):
+    app.command(rich_help_panel=ASK)(command)
 
 
 @app.command(rich_help_panel=LEARN)

@@ -11,13 +11,15 @@ from types import TracebackType
 from typing import IO, Any, BinaryIO, Self
 
 import structlog
+from numpy.typing import ArrayLike
 
+from jobs.ability import check_ability
 from jobs.catalogue import Catalogue
-from jobs.errors import ConfigurationError, NotAcceptable, UnknownJob
+from jobs.errors import ConfigurationError, NotAcceptable, UnknownJob, WrongValue
 from jobs.requests import JobRequest, parse_request
 from jobs.settings import Settings
 from models.checkpoint import CheckpointError, LoadedModel
-from twofold.client import ClipFile, Representation, Source
+from twofold.client import ClipFile, Representation, Source, as_numbers
 from twofold.results import Encoded, Job, ProgressCallback
 from worker.kinds import Tools, perform
 from worker.media import Decoder
@@ -76,6 +78,34 @@ class Local:
             return self._take("latent-grid", fields, static=self._codes(static_job))
         return self._take("latent-grid", {"seed": 0, **_said(fields)})
 
+    def submit_predict(self, clip: Source | None = None, *, job: str | None = None, **fields: Any) -> Job:
+        """Take a prediction; see `Client.predict`."""
+        if job is None and clip is not None:
+            return self._take("predict", fields, source=self._source(clip))
+        return self._take("predict", fields, source=self._codes(str(job)))
+
+    def submit_sample(self, static_job: str | None = None, **fields: Any) -> Job:
+        """Take samples; see `Client.sample`."""
+        return self._take("sample", fields, static=None if static_job is None else self._codes(static_job))
+
+    def submit_interpolate(self, ends: Sequence[tuple[str, int]], **fields: Any) -> Job:
+        """Take a path between two frames; see `Client.interpolate`."""
+        return self._take(
+            "interpolate", fields, ends=[{"source": self._codes(job), "frame": frame} for job, frame in ends]
+        )
+
+    def submit_decode(
+        self, dynamic: ArrayLike, *, static: ArrayLike | None = None, static_job: str | None = None, **fields: Any
+    ) -> Job:
+        """Take codes to be decoded; see `Client.decode`."""
+        return self._take(
+            "decode",
+            fields,
+            static=None if static is None else as_numbers(static),
+            identity=None if static_job is None else self._codes(static_job),
+            dynamic=as_numbers(dynamic),
+        )
+
     def wait(self, job: Job | str, *, progress: ProgressCallback | None = None) -> Job:
         """Do the job, and return it.
 
@@ -113,6 +143,7 @@ class Local:
                 "name": entry.name,
                 "family": entry.family,
                 "digest": entry.digest,
+                "motion": entry.motion,
                 "data": entry.config.get("data", {}),
                 "metrics": entry.config.get("metrics", {}),
             }
@@ -121,11 +152,23 @@ class Local:
 
     def _take(self, kind: str, fields: Mapping[str, Any], **inputs: Any) -> Job:
         said = _said(fields)
-        entry = self._catalogue.find(said.pop("model", None))
+        # Without a model the codes say whose they are.
+        entry = self._catalogue.find(said.pop("model", None) or self._model_of(inputs))
         request = parse_request({**said, **inputs, "kind": kind, "model": entry.name, "digest": entry.digest})
+        check_ability(request, self._catalogue)
         job_id = uuid.uuid4().hex
         self._requests[job_id] = request
         return _view(job_id, request, "queued", 0.0, "waiting")
+
+    def _model_of(self, inputs: Any) -> str | None:
+        """Return the model of the encode that a request's inputs name first, if they name one."""
+        if isinstance(inputs, Mapping):
+            if isinstance(job := inputs.get("job"), str):
+                return self._requests[job].model
+            inputs = inputs.values()
+        elif not isinstance(inputs, list):
+            return None
+        return next((found for one in inputs if (found := self._model_of(one))), None)
 
     def _request(self, job_id: str) -> JobRequest:
         if job_id not in self._requests:
@@ -146,7 +189,8 @@ class Local:
         return {"clip": self._input(source)}
 
     def _codes(self, job_id: str) -> dict[str, Any]:
-        self._request(job_id)
+        if (kind := self._request(job_id).kind) != "encode":
+            raise WrongValue(f"expected an encode, {job_id} is a {kind}")
         path = Path(self._folder.name) / f"{job_id}.npz"
         path.write_bytes(self.result(job_id, "npz"))
         return {"codes": self._input(path), "job": job_id}

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,6 +168,89 @@ class LatentGrid:
             frames=arrays["frames"],
             coordinates=arrays["coordinates"],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Predicted:
+    """What follows the first frames of a clip; the first `observed` of the frames are what the model makes of those.
+
+    `frames` is (T, H, W, 3), uint8 RGB, and `dynamic` (T, D); of several samples (N, T, H, W, 3) and (N, T, D), and
+    then `spread` (T, D) is their deviation. Without a `seed` it is the mean future. `fit` is that of the observed
+    frames.
+    """
+
+    job: str | None
+    model: str
+    digest: str
+    seed: int | None
+    fps: float
+    observed: int
+    fit: Fit
+    frames: NDArray[np.uint8]
+    static: NDArray[np.float32]
+    dynamic: NDArray[np.float32]
+    timestamps: NDArray[np.float64]
+    spread: NDArray[np.float32] | None
+
+    @classmethod
+    def of(cls, job: str | None, representations: Mapping[str, bytes]) -> Self:
+        """Read a prediction's `json` and `npz`."""
+        answer: dict[str, Any] = json.loads(representations["json"])
+        arrays: dict[str, Any] = unpack(representations["npz"])
+        return cls(
+            job=job,
+            **{name: answer[name] for name in ("model", "digest", "seed", "fps", "observed")},
+            fit=Fit.of(answer.get("fit")),
+            spread=None if answer["spread"] is None else np.array(answer["spread"], np.float32),
+            **{name: arrays[name] for name in ("frames", "static", "dynamic", "timestamps")},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _OfCodes:
+    """Frames that were made from codes alone."""
+
+    job: str | None
+    model: str
+    digest: str
+    fps: float
+    frames: NDArray[np.uint8]
+    static: NDArray[np.float32]
+    dynamic: NDArray[np.float32]
+
+    said: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def of(cls, job: str | None, representations: Mapping[str, bytes]) -> Self:
+        """Read a result's `json` and `npz`."""
+        answer: dict[str, Any] = json.loads(representations["json"])
+        arrays: dict[str, Any] = unpack(representations["npz"])
+        return cls(
+            job=job,
+            **{name: answer[name] for name in ("model", "digest", "fps", *cls.said)},
+            **{name: arrays[name] for name in ("frames", "static", "dynamic")},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sampled(_OfCodes):
+    """Identities and motions from the prior: `frames` (N, T, H, W, 3), `static` (N, S), `dynamic` (N, T, D)."""
+
+    said = ("seed",)
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Interpolated(_OfCodes):
+    """The path between two frames: `frames` (T, H, W, 3), and both codes of each, `static` (T, S), `dynamic` (T, D)."""
+
+    said = ("part",)
+    part: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Decoded(_OfCodes):
+    """Pictures of given codes: `frames` (T, H, W, 3), `static` (S), `dynamic` (T, D)."""
 
 
 def unpack(archive: bytes) -> dict[str, NDArray[Any]]:

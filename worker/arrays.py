@@ -15,6 +15,8 @@ from models.checkpoint import LoadedModel
 from models.codes import Codes, DynamicCode, StaticCode
 from models.fit import Fit
 from worker.coding import EncodedClip, Plane, SwappedClips
+from worker.futures import Future
+from worker.imagined import FPS, Imagined
 
 SKIP = "skip_"  # arrays of a family whose decoder needs more than the vector
 
@@ -98,6 +100,28 @@ def plane_arrays(plane: Plane) -> dict[str, NDArray[Any]]:
     return {"frames": plane.frames, "coordinates": plane.coordinates}
 
 
+def imagined_arrays(made: Imagined, several: bool) -> dict[str, NDArray[Any]]:
+    """Return the frames and the codes of imagined clips; of the one clip that a path or given codes make, plainly."""
+    frames, static, dynamic = made.frames, made.static.numpy(), made.dynamic.numpy()
+    if not several:
+        # A path has a static code a frame, given codes have one for all.
+        frames, static, dynamic = frames[0], static if len(static) > 1 else static[0], dynamic[0]
+    return {"frames": frames, "static": static, "dynamic": dynamic}
+
+
+def future_arrays(future: Future) -> dict[str, NDArray[Any]]:
+    """Return every array of a prediction, without the axis of samples where there is one."""
+    one = len(future.frames) == 1
+    dynamic = future.dynamic.numpy()
+    return {
+        "frames": future.frames[0] if one else future.frames,
+        "static": future.seen.codes.static.mean[0].numpy(),
+        "dynamic": dynamic[0] if one else dynamic,
+        "timestamps": future.timestamps,
+        "observed": np.array(future.observed),
+    }
+
+
 def to_json(answer: dict[str, Any]) -> bytes:
     """Return JSON without NaN, which JSON has not."""
     return json.dumps(answer, allow_nan=False, separators=(",", ":")).encode()
@@ -150,6 +174,40 @@ def plane_json(plane: Plane, loaded: LoadedModel, asked: dict[str, Any]) -> dict
         **asked,
         "dims": list(plane.dims),
         "coordinates": _rounded(plane.coordinates),
+    }
+
+
+def imagined_json(made: Imagined, loaded: LoadedModel, asked: dict[str, Any], several: bool) -> dict[str, Any]:
+    """Return the answer of what was made from codes; `asked` are the parameters that made it."""
+    codes = imagined_arrays(made, several)
+    return {
+        "model": loaded.name,
+        "digest": loaded.digest,
+        **asked,
+        "frames": made.frames.shape[1],
+        "fps": FPS,
+        "static": _rounded(codes["static"]),
+        "dynamic": _rounded(codes["dynamic"]),
+    }
+
+
+def future_json(future: Future, loaded: LoadedModel) -> dict[str, Any]:
+    """Return a prediction's answer; `spread` is the deviation over samples, frame by frame: 0 where it was observed."""
+    arrays, samples = future_arrays(future), len(future.frames)
+    spread = future.dynamic.std(0, correction=0).numpy() if samples > 1 else None
+    return {
+        "model": loaded.name,
+        "digest": loaded.digest,
+        "frames": future.frames.shape[1],
+        "observed": future.observed,
+        "samples": samples,
+        "seed": future.seed,
+        "fps": future.fps,
+        "timestamps": [round(float(time), 6) for time in future.timestamps],
+        "static": _rounded(arrays["static"]),
+        "dynamic": _rounded(arrays["dynamic"]),
+        "spread": None if spread is None else _rounded(spread),
+        "fit": fit_json(future.seen.fit),
     }
 
 

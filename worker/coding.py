@@ -199,11 +199,22 @@ def draw_identity(loaded: LoadedModel, seed: int) -> StaticCode:
         WrongValue: this model's static codes cannot be sampled.
 
     """
-    generator = torch.Generator().manual_seed(seed)
+    return draw_identities(loaded, 1, torch.Generator().manual_seed(seed))
+
+
+def draw_identities(loaded: LoadedModel, num: int, generator: torch.Generator) -> StaticCode:
+    """Return static codes from the prior.
+
+    Raises:
+        WrongValue: this model's static codes cannot be sampled.
+
+    """
     try:
-        return loaded.model.sample_static(1, generator).to("cpu")
+        return loaded.model.sample_static(num, generator).to("cpu")
     except ValueError as error:
-        raise WrongValue.for_field("seed", f"{loaded.name} cannot draw an identity: {error}; name an encode") from error
+        raise WrongValue.for_field(
+            "seed", f"{loaded.name} cannot draw an identity: {error}; name an encode as static_job"
+        ) from error
 
 
 def in_parts(run: Callable[[Tensor], Tensor], inputs: Tensor, part: int = CHUNK) -> Tensor:

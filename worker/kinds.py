@@ -1,18 +1,31 @@
 """The kinds of job: from a request and its open inputs to its representations, the same in a worker and without one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from jobs.errors import UnknownClip
-from jobs.requests import EncodeRequest, GridRequest, JobRequest, Source, SwapRequest
+from jobs.requests import (
+    DecodeRequest,
+    EncodeRequest,
+    GridRequest,
+    InterpolateRequest,
+    JobRequest,
+    PredictRequest,
+    SampleRequest,
+    Source,
+    SwapRequest,
+)
 from jobs.settings import Settings
 from models.checkpoint import LoadedModel
+from models.codes import StaticCode
 from worker.arrays import read_codes
 from worker.coding import EncodedClip, Report, draw_identity, draw_plane, encode_clip, swap_clips
+from worker.futures import first_frames, foresee
+from worker.imagined import draw_codes, sample_clips, walk
 from worker.media import Decoder, options_for
 from worker.order import Limits
-from worker.results import Maker, encode_results, plane_results, swap_results
+from worker.results import Maker, encode_results, future_results, imagined_results, plane_results, swap_results
 
 SWAP_CLIPS = 8  # a swap makes at most as many pictures as this many of the longest clips have
 
@@ -54,11 +67,21 @@ def perform(request: JobRequest, loaded: LoadedModel, tools: Tools, report: Repo
         Problem: it cannot be done; the text is for the asker.
 
     """
-    if isinstance(request, EncodeRequest):
-        return _encode(request, loaded, tools, report)
-    if isinstance(request, SwapRequest):
-        return _swap(request, loaded, tools, report)
-    return _latent_grid(request, loaded, tools, report)
+    match request:
+        case EncodeRequest():
+            return _encode(request, loaded, tools, report)
+        case SwapRequest():
+            return _swap(request, loaded, tools, report)
+        case GridRequest():
+            return _latent_grid(request, loaded, tools, report)
+        case SampleRequest():
+            return _sample(request, loaded, tools, report)
+        case InterpolateRequest():
+            return _interpolate(request, loaded, tools, report)
+        case PredictRequest():
+            return _predict(request, loaded, tools, report)
+        case DecodeRequest():
+            return _decode(request, loaded, tools, report)
 
 
 def _encode(request: EncodeRequest, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
@@ -110,6 +133,64 @@ def _latent_grid(
         "static_job": request.static.job if request.static else None,
     }
     return plane_results(plane, loaded, asked)
+
+
+def _sample(request: SampleRequest, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
+    static = _read_source(request.static, loaded, tools, report).codes.static if request.static else None
+    made = sample_clips(loaded, static, request.seed, request.identities, request.frames, tools.device, report)
+    asked = {
+        "seed": request.seed,
+        "identities": request.identities,
+        "static_job": request.static.job if request.static else None,
+    }
+    return imagined_results(made, loaded, asked, report, f"seed {request.seed}", several=True)
+
+
+def _interpolate(
+    request: InterpolateRequest, loaded: LoadedModel, tools: Tools, report: Report
+) -> Iterator[tuple[str, Maker]]:
+    ends = [(_read_source(end.source, loaded, tools, report), end.frame) for end in request.ends]
+    made = walk(loaded, ends, request.steps, request.part, tools.device, report)
+    asked = {
+        "ends": [{"job": end.source.job, "frame": end.frame} for end in request.ends],
+        "steps": request.steps,
+        "part": request.part,
+    }
+    told = {"dynamic": "the motion", "static": "the identity", "both": "motion and identity"}[request.part]
+    return imagined_results(made, loaded, asked, report, f"{told} from one frame to another")
+
+
+def _predict(request: PredictRequest, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
+    if request.source.codes:
+        clip = _read_source(request.source, loaded, tools, report)
+    else:
+        most = request.observe if request.max_frames is None else min(request.observe, request.max_frames)
+        options = options_for(
+            loaded.model.image_size,
+            start=request.start,
+            end=request.end,
+            stride=request.stride,
+            max_frames=most,
+            crop=request.crop,
+            limits=tools.limits,
+        )
+        with tools.open_input(request.source.artifact) as file:
+            clip = encode_clip(loaded, tools.decoder.decode(file.fileno(), options), tools.device, report)
+    seen = first_frames(clip, request.observe)
+    future = foresee(loaded, seen, request.frames, request.samples, request.seed, tools.device, report)
+    return future_results(future, loaded, report)
+
+
+def _decode(request: DecodeRequest, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
+    static: StaticCode | Sequence[float]
+    if request.identity is not None:
+        static = _read_source(request.identity, loaded, tools, report).codes.static
+    else:
+        assert request.static is not None, "a request without an identity is refused at the door"
+        static = request.static
+    made = draw_codes(loaded, static, request.dynamic, tools.device, report)
+    asked = {"static_job": request.identity.job if request.identity else None}
+    return imagined_results(made, loaded, asked, report, "given codes")
 
 
 def _read_source(source: Source, loaded: LoadedModel, tools: Tools, report: Report) -> EncodedClip:

@@ -10,6 +10,9 @@ from models.checkpoint import LoadedModel
 from worker import arrays, movies
 from worker.coding import EncodedClip, Plane, Report, SwappedClips
 from worker.figures import encode_movie, plane_png, swap_movie, swap_png
+from worker.futures import Future
+from worker.imagined import Imagined
+from worker.sheets import clips_movie, clips_png, future_movie, future_png
 from worker.timeline import timeline_png
 
 JSON, NPZ, PNG = "application/json", "application/x-npz", "image/png"
@@ -42,6 +45,24 @@ def plane_results(plane: Plane, loaded: LoadedModel, asked: dict[str, Any]) -> I
     yield JSON, lambda: arrays.to_json(arrays.plane_json(plane, loaded, asked))
     yield NPZ, lambda: arrays.npz(arrays.plane_arrays(plane))
     yield PNG, lambda: plane_png(plane)
+
+
+def imagined_results(
+    made: Imagined, loaded: LoadedModel, asked: dict[str, Any], report: Report, title: str, several: bool = False
+) -> Iterator[tuple[str, Maker]]:
+    """Give the representations of what was made from codes; `several` clips keep their axis even where there is one."""
+    yield JSON, lambda: arrays.to_json(arrays.imagined_json(made, loaded, asked, several))
+    yield NPZ, lambda: arrays.npz(arrays.imagined_arrays(made, several))
+    yield PNG, lambda: clips_png(f"{loaded.name}   {title}", made.frames)
+    yield from moving(lambda widest: clips_movie(made.frames, widest), made.timestamps, report)
+
+
+def future_results(future: Future, loaded: LoadedModel, report: Report) -> Iterator[tuple[str, Maker]]:
+    """Give a prediction's representations."""
+    yield JSON, lambda: arrays.to_json(arrays.future_json(future, loaded))
+    yield NPZ, lambda: arrays.npz(arrays.future_arrays(future))
+    yield PNG, lambda: future_png(future, loaded.name)
+    yield from moving(lambda widest: future_movie(future, widest), future.timestamps, report)
 
 
 def moving(

@@ -21,10 +21,11 @@ function table(headings, rows) {
 }
 
 function operationCard(method, path, said) {
-  const form = Object.values(said.requestBody?.content ?? {})[0]?.schema?.properties ?? {};
+  const [type, body] = Object.entries(said.requestBody?.content ?? {})[0] ?? [];
+  const fields = body?.schema?.properties ?? {}, place = type === "application/json" ? "json" : "form";
   const inputs = [
     ...(said.parameters ?? []).map((one) => [element("code", {}, one.name), one.in, typeOf(one.schema), one.description ?? ""]),
-    ...Object.entries(form).map(([name, one]) => [element("code", {}, name), "form", typeOf(one), one.description ?? ""]),
+    ...Object.entries(fields).map(([name, one]) => [element("code", {}, name), place, typeOf(one), one.description ?? ""]),
   ];
   const answers = Object.entries(said.responses).map(([status, one]) =>
     [status, one.description, Object.keys(one.content ?? {}).join(", ")]);

@@ -34,6 +34,12 @@ def test_a_model_that_appears_changes_or_goes_is_noticed(catalogue, tmp_path):
         catalogue.find("mine")
 
 
+def test_a_model_has_motion_where_its_config_states_one(catalogue, tmp_path):
+    for said, has in [({}, False), ({"motion": None}, False), ({"motion": {"hidden": 8}}, True)]:
+        write(tmp_path, "mine", metrics={"n": len(str(said))}, **said)
+        assert catalogue.find("mine").motion is has
+
+
 def test_a_digest_in_the_name_must_be_the_one_that_is_served(catalogue, tmp_path):
     write(tmp_path, "mine")
     assert catalogue.find(f"mine@{DIGEST}").name == "mine"

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from twofold.results import unpack
+from twofold.samples import write_face_clips
+
 NOWHERE = "http://127.0.0.1:9"  # the discard port, where nothing listens
 
 
@@ -28,7 +31,8 @@ def test_help_fits_a_screen_and_names_every_command():
     done = twofold("--help")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) <= 40
-    for command in ("up", "serve", "worker", "encode", "swap", "grid", "train", "evaluate", "models", "samples"):
+    asking = ("encode", "swap", "grid", "predict", "sample", "interpolate", "decode")
+    for command in ("up", "serve", "worker", *asking, "train", "evaluate", "models", "samples"):
         assert f"│ {command} " in done.stdout
 
 
@@ -70,6 +74,13 @@ def test_the_server_may_be_named_by_the_environment(picture):
         (["grid", "--seed", "1", "--job", "x"], "one identity"),
         (["grid", "--size", "99"], "31"),
         (["swap", "-s", __file__], "dynamic"),
+        (["predict"], "--job"),
+        (["predict", __file__, "--observe", "1"], "2"),
+        (["sample", "--clip", __file__, "--job", "x"], "one of --clip and --job"),
+        (["sample", "--identities", "9"], "8"),
+        (["interpolate", "x"], "Missing argument 'last'"),
+        (["interpolate", "x", "y", "--part", "all"], "both"),
+        (["decode", __file__], "no codes that can be read"),
         (["no-such-command"], "No such command"),
     ],
 )
@@ -90,6 +101,38 @@ def test_up_refuses_an_address_that_others_reach():
     done = twofold("up", "--host", "0.0.0.0")
     assert done.returncode == 1
     assert "--insecure" in done.stderr
+
+
+def test_codes_that_one_command_wrote_are_pictures_by_another(tmp_path, models_dir):
+    """Samples are drawn, their codes decoded again, and one of them gives the other's frames."""
+    here = {"TWOFOLD_MODELS_DIR": str(models_dir), "TWOFOLD_DATA_DIR": str(tmp_path), "TWOFOLD_DEFAULT_MODEL": "mine"}
+    done = twofold("sample", "--local", "--frames", "3", "-o", tmp_path / "s.npz", "--json", **here)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["seed"], said["frames"], said["written"]) == (0, 3, [str(tmp_path / "s.npz")])
+    codes = {"static": said["static"][0], "dynamic": said["dynamic"][0]}
+    (tmp_path / "codes.json").write_text(json.dumps(codes))
+    done = twofold("decode", tmp_path / "codes.json", "--local", "-o", tmp_path / "d.npz", **here)
+    assert done.returncode == 0, done.stderr
+    drawn, again = (unpack((tmp_path / name).read_bytes()) for name in ("s.npz", "d.npz"))
+    assert (drawn["frames"][0] == again["frames"]).all()
+    (tmp_path / "codes.json").write_text(json.dumps({"dynamic": codes["dynamic"]}))
+    done = twofold("decode", tmp_path / "codes.json", "--local", **here)
+    assert done.returncode == 2
+    assert "no static code" in done.stderr
+
+
+def test_a_clip_is_continued_and_a_path_is_drawn_between_frames(tmp_path, models_dir):
+    here = {"TWOFOLD_MODELS_DIR": str(models_dir), "TWOFOLD_DATA_DIR": str(tmp_path), "TWOFOLD_DEFAULT_MODEL": "moving"}
+    (clip,) = write_face_clips(tmp_path, 1)
+    done = twofold("predict", clip, "--local", "--observe", "4", "--frames", "3", "-o", tmp_path / "f.png", **here)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+    assert "observed  4" in done.stdout
+    ends = ["--first-frame", "0", "--last-frame", "9", "--steps", "4"]
+    done = twofold("interpolate", clip, clip, *ends, "--local", "--json", **here)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["dynamic"]) == 4
 
 
 def test_an_unknown_recipe_is_told_with_those_there_are():

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 
-from jobs.errors import Canceled, Problem, QueueFull, UnknownModel, WrongValue
+from jobs.errors import Canceled, Problem, QueueFull, UnknownJob, UnknownModel, WrongValue
 from jobs.settings import Settings
 from service.app import create_app
-from twofold import client as client_module
+from twofold import connection
 from twofold.client import Client, ServerUnreachable, WaitedTooLong
 from twofold.listening import address_of, listening
 from twofold.results import Job
@@ -79,9 +80,40 @@ def test_problems_keep_their_kind_on_the_way(client, picture):
     assert caught.value.errors[0]["field"] == "size"
 
 
+def test_every_kind_is_queued_with_what_was_given(client, picture):
+    jobs = [
+        client.submit_sample(seed=3, identities=2),
+        client.submit_decode(np.zeros((2, 2)), static=[0.5] * 16),
+        client.submit_predict(picture, model="moving", observe=5),
+    ]
+    assert [(job.kind, job.status) for job in jobs] == [
+        ("sample", "queued"),
+        ("decode", "queued"),
+        ("predict", "queued"),
+    ]
+    assert client.submit_sample(seed=3, identities=2).id == jobs[0].id
+
+
+def test_what_no_model_can_do_is_refused_with_the_field(client, picture):
+    with pytest.raises(WrongValue, match="mine has no motion model") as caught:
+        client.predict(picture)
+    assert caught.value.errors[0]["field"] == "model"
+    with pytest.raises(WrongValue, match="expected 2 numbers"):
+        client.decode([0.5] * 16, [[0.0] * 3])
+    with pytest.raises(WrongValue, match="finite"):
+        client.decode([0.5] * 16, [[np.inf, 0.0]])
+    with pytest.raises(UnknownJob):
+        client.interpolate(("0" * 32, 0), ("0" * 32, 3))
+    with pytest.raises(UnknownJob):
+        client.sample(static="0" * 32)
+    with pytest.raises(UnknownJob):
+        client.decode("0" * 32, [[0.0, 0.0]])
+
+
 def test_models_are_listed_with_their_sizes(client):
     by_name = {model["name"]: model for model in client.models()}
     assert by_name["mine"]["licence"] == "mine"
+    assert (by_name["mine"]["motion"], by_name["moving"]["motion"]) == (False, True)
     assert client.model("mine")["digest"] == by_name["mine"]["digest"]
 
 
@@ -92,7 +124,7 @@ def over(answer: Callable[[httpx.Request], httpx.Response]) -> Client:
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(client_module.time, "sleep", slept.append)
+    monkeypatch.setattr(connection.time, "sleep", slept.append)
     return slept
 
 
@@ -123,7 +155,7 @@ def test_a_server_that_stays_busy_is_told(pauses):
         pytest.raises(QueueFull, match="full"),
     ):
         client.models()
-    assert len(pauses) == client_module.TRIES - 1
+    assert len(pauses) == connection.TRIES - 1
 
 
 def test_a_request_whose_answer_was_lost_is_sent_again_only_if_it_changes_nothing(pauses):
@@ -139,7 +171,7 @@ def test_a_request_whose_answer_was_lost_is_sent_again_only_if_it_changes_nothin
         assert asked == ["POST"]
         with pytest.raises(ServerUnreachable):
             client.models()
-        assert asked[1:] == ["GET"] * client_module.TRIES
+        assert asked[1:] == ["GET"] * connection.TRIES
 
 
 def test_what_a_proxy_says_is_told_as_it_is():

@@ -15,7 +15,7 @@ from jobs.settings import Settings
 from models.checkpoint import CheckpointError
 from twofold import load
 from twofold.local import Local
-from twofold.results import Encoded, Job, unpack
+from twofold.results import Decoded, Encoded, Interpolated, Job, Predicted, Sampled, unpack
 from twofold.samples import write_face_clips
 
 
@@ -75,6 +75,51 @@ def test_a_grid_shows_a_clips_identity(local, clips):
     assert min(Image.open(io.BytesIO(local.result(done, "png"))).size) >= 3 * 64
     drawn = local.wait(local.submit_latent_grid(size=3))
     assert local.result(drawn, "png") != local.result(done, "png")
+
+
+def read(local, job, kind):
+    done = local.wait(job)
+    return kind.of(done.id, {name: local.result(done, name) for name in ("json", "npz")})
+
+
+def test_a_clip_is_continued_by_the_models_motion(local, clips):
+    fields = {"model": "moving", "observe": 4, "frames": 3}
+    future = read(local, local.submit_predict(clips[0], **fields), Predicted)
+    assert (future.observed, future.seed, future.spread) == (4, None, None)
+    assert future.frames.shape == (7, 64, 64, 3)
+    encoded = read(local, local.submit_encode(clips[0], model="moving"), Encoded)
+    of_codes = read(local, local.submit_predict(encoded, observe=4, frames=3, samples=2), Predicted)
+    assert of_codes.model == "moving", "the codes say whose they are"
+    assert of_codes.seed == 0
+    np.testing.assert_array_equal(of_codes.dynamic[1, :4], encoded.dynamic[:4])
+    np.testing.assert_allclose(of_codes.spread, of_codes.dynamic.std(0), atol=1e-6)
+
+
+def test_samples_paths_and_given_codes_are_the_models_own(local, clips, models_dir):
+    encoded = read(local, local.submit_encode(clips[0], max_frames=5), Encoded)
+    sampled = read(local, local.submit_sample(seed=4, identities=2, frames=3), Sampled)
+    assert (sampled.seed, sampled.frames.shape) == (4, (2, 3, 64, 64, 3))
+    same = read(local, local.submit_sample(static_job=encoded.job, identities=2, frames=3), Sampled)
+    np.testing.assert_array_equal(same.static[1], encoded.static)
+    path = read(local, local.submit_interpolate([(encoded.job, 0), (encoded.job, 4)], steps=3), Interpolated)
+    np.testing.assert_allclose(path.dynamic[1], (encoded.dynamic[0] + encoded.dynamic[4]) / 2, atol=1e-5)
+    drawn = read(local, local.submit_decode(encoded.dynamic, static=encoded.static), Decoded)
+    assert np.abs(drawn.frames.astype(int) - encoded.reconstruction).max() <= 1
+    of_job = read(local, local.submit_decode(encoded.dynamic, static_job=encoded.job), Decoded)
+    np.testing.assert_array_equal(of_job.frames, drawn.frames)
+
+
+def test_what_a_model_cannot_do_is_told_before_anything_is_done(local, clips):
+    with pytest.raises(WrongValue, match=r"mine has no motion model.*: moving"):
+        local.submit_predict(clips[0])
+    with pytest.raises(WrongValue, match=r"dynamic.1: expected 2 numbers, as mine has, got 3") as caught:
+        local._take("decode", {}, static=[0.0] * 16, identity=None, dynamic=[[0.0] * 2, [0.0] * 3])
+    assert caught.value.errors[0]["field"] == "dynamic.1"
+    with pytest.raises(WrongValue, match="finite"):
+        local.submit_decode([[float("nan"), 0]], static=[0.0] * 16)
+    sampled = local.wait(local.submit_sample(frames=2))
+    with pytest.raises(WrongValue, match="expected an encode"):
+        local.submit_sample(static_job=sampled.id)
 
 
 def test_what_cannot_be_done_is_the_problem_a_server_would_answer(local, clips, tmp_path):

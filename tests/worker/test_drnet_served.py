@@ -51,5 +51,5 @@ def test_its_fit_is_its_reconstruction_alone(loaded):
 
 
 def test_an_identity_that_cannot_be_drawn_is_refused_with_what_to_do(loaded):
-    with pytest.raises(WrongValue, match=r"unet cannot draw an identity: .* name an encode"):
+    with pytest.raises(WrongValue, match=r"unet cannot draw an identity: .* name an encode as static_job"):
         draw_identity(loaded, 1)

@@ -1,0 +1,47 @@
+"""`POST /decode`: pictures of given codes."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from jobs.idempotency import Claim
+from jobs.records import JobRecord
+from service.answers import answer_submission, wanted_format
+from service.claims import claimed
+from service.forms import DECODE_FIELDS, described_job, json_body
+from service.json_bodies import read_json, text_field
+from service.negotiation import parse_prefer
+from service.parts import OwnerDep, Parts, PartsDep
+from service.submission import codes_of, find_encode, submit
+
+router = APIRouter(tags=["make a job"])
+
+
+@router.post(
+    "/decode", status_code=202, responses=described_job("decode"), openapi_extra=json_body(DECODE_FIELDS, "dynamic")
+)
+async def decode(
+    request: Request,
+    parts: PartsDep,
+    owner: OwnerDep,
+    format: Annotated[str | None, Query(description="json, png, mp4, webp, gif or npz")] = None,
+    prefer: Annotated[str | None, Header(description="wait=SECONDS")] = None,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Make the pictures of given codes: one identity, and a dynamic code for each picture."""
+    preference = parse_prefer(prefer, parts.settings.wait_max)
+    wanted = wanted_format("decode", request, format)
+    async with claimed(parts, owner, idempotency_key) as claim:
+        fields = await read_json(request, parts.settings, DECODE_FIELDS)
+        record = await run_in_threadpool(_submit, parts, owner, fields, claim)
+    return await answer_submission(parts, request, record, preference, wanted)
+
+
+def _submit(parts: Parts, owner: str, fields: dict[str, Any], claim: Claim | None) -> JobRecord:
+    name, job = text_field(fields, "model"), text_field(fields, "static_job")
+    encode = find_encode(parts, owner, job, "static_job") if job is not None else None
+    model = parts.catalogue.find(name or (encode.model if encode else None))
+    identity = codes_of(encode, model, "static_job") if encode else None
+    said = {**fields, "kind": "decode", "model": model.name, "digest": model.digest, "identity": identity}
+    return submit(parts, owner, said, claim=claim)
