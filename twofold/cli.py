@@ -165,7 +165,7 @@ def models(url: Url = None, local: Local = False, as_json: AsJson = False) -> No
 def train(
     recipe: Annotated[
         str | None,
-        typer.Argument(help="faces_vae, sprites_vae, sprites_vae_paper, digits_drnet, norb_drnet or kth_drnet."),
+        typer.Argument(help="One of faces_vae, sprites_vae, digits_drnet, faces_drnet; docs/data.md has all."),
     ] = None,
     clips: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Or: a folder of videos.")] = None,
     name: Annotated[str | None, typer.Option(help="What to call the model learnt from --clips.")] = None,

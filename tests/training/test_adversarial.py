@@ -8,10 +8,10 @@ import torch
 from models.checkpoint import load_model
 from models.drnet import DrNET, DrNETConfig
 from training.data.digits import MovingDigits
-from training.evaluate import evaluate
+from training.evaluate import Budget, evaluate
 from training.objectives import AdversarialObjective, discriminator_terms
 from training.recipes import RECIPES, AdversarialLoss
-from training.train import Places, run_recipe
+from training.train import Places, run_recipe, shortened
 
 CONFIG = DrNETConfig(content="dcgan", pose="dcgan", static_dim=6, dynamic_dim=3, width=4, discriminator_hidden=64)
 
@@ -125,7 +125,7 @@ def mnist(tmp_path):
 
 
 def test_a_run_ends_with_a_model_that_knows_how_its_codes_are_spread(mnist, tmp_path):
-    recipe = replace(RECIPES["digits_drnet"](), network=CONFIG, steps=2, batch=4)
+    recipe = replace(shortened(RECIPES["digits_drnet"](), 2), network=CONFIG, batch=4)
     places = Places(runs=tmp_path / "runs", models=tmp_path / "models", cache=tmp_path, data=mnist, device="cpu")
     folder = run_recipe(recipe, places)
     loaded = load_model(folder)
@@ -134,5 +134,8 @@ def test_a_run_ends_with_a_model_that_knows_how_its_codes_are_spread(mnist, tmp_
     poses = loaded.model.encode(MovingDigits.load(mnist, "train").clip(0)[None]).dynamic.mean[0]
     prior = loaded.model.prior(loaded.model.sample_static(1, torch.Generator().manual_seed(0)))
     assert bool(((poses - prior.mean).abs() < 6 * prior.std).all())
-    results = evaluate(folder, data=mnist, cache=tmp_path, device="cpu")
-    assert results["protocol"]["clips"] == 300
+    assert loaded.model.motion is not None
+    results = evaluate(folder, data=mnist, cache=tmp_path, device="cpu", budget=Budget.quick())
+    assert results["data"] == "digits"
+    assert set(results["judge"]["swaps_raw"]["static"]) == {"red digit", "green digit", "front"}
+    assert results["prediction"]["observed"] == 10

@@ -21,10 +21,10 @@ from training.data.kth import (
     seen_stretches,
 )
 from training.data.pool import ClipPool
-from training.evaluate import evaluate
+from training.evaluate import Budget, evaluate
 from training.recipes import RECIPES
 from training.sources import open_source
-from training.train import Places, run_recipe
+from training.train import Places, run_recipe, shortened
 
 HEIGHT, WIDTH = 120, 160
 FIGURE = 16  # pixels wide, 50 high
@@ -257,5 +257,5 @@ def test_the_recipe_trains_and_its_model_is_measured(folder, tmp_path):
     recipe = RECIPES["kth_drnet"]()
     assert (recipe.network.content, recipe.network.pose, recipe.network.dynamic_dim) == ("vgg_unet", "resnet", 24)
     places = Places(runs=tmp_path / "runs", models=tmp_path / "models", cache=tmp_path, data=folder, device="cpu")
-    made = run_recipe(replace(recipe, network=replace(recipe.network, width=4), steps=2, batch=4), places)
-    assert evaluate(made, data=folder, cache=tmp_path, device="cpu")["protocol"]["clips"] == 5
+    made = run_recipe(replace(shortened(recipe, 2), network=replace(recipe.network, width=4), batch=4), places)
+    assert evaluate(made, data=folder, cache=tmp_path, device="cpu", budget=Budget.quick())["protocol"]["clips"] == 5

@@ -16,10 +16,10 @@ from models.drnet import DrNETConfig
 from training.data.errors import DataError
 from training.data.matrix import MatrixFile
 from training.data.norb import FILES, INSTANCES, Turns
-from training.evaluate import evaluate
+from training.evaluate import Budget, evaluate
 from training.recipes import RECIPES
 from training.sources import open_source
-from training.train import Places, run_recipe
+from training.train import Places, run_recipe, shortened
 
 BYTES, INTEGERS = 0x1E3D4C55, 0x1E3D4C54
 NO_ROOM = [HealthCheck.function_scoped_fixture]
@@ -190,6 +190,6 @@ def test_the_recipe_trains_and_its_model_is_measured(folder, tmp_path):
     assert isinstance(recipe.network, DrNETConfig)
     assert (recipe.network.content, recipe.network.pose, recipe.network.dynamic_dim) == ("dcgan", "dcgan", 10)
     places = Places(runs=tmp_path / "runs", models=tmp_path / "models", cache=tmp_path, data=folder, device="cpu")
-    made = run_recipe(replace(recipe, network=replace(recipe.network, width=4), steps=2, batch=4), places)
+    made = run_recipe(replace(shortened(recipe, 2), network=replace(recipe.network, width=4), batch=4), places)
     assert "cannot be sold" in load_model(made).config["data"]["licence"]
-    assert evaluate(made, data=folder, cache=tmp_path, device="cpu")["protocol"]["clips"] == 8
+    assert evaluate(made, data=folder, cache=tmp_path, device="cpu", budget=Budget.quick())["protocol"]["clips"] == 8

@@ -10,7 +10,7 @@ from training.recipes import RECIPES
 from training.sources import BY_CARD, open_source
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text()
-FOLDERS = sorted({make().data for make in RECIPES.values()} - {"faces"} | set(BY_CARD.values()))
+FOLDERS = sorted(({make().data for make in RECIPES.values()} | set(BY_CARD.values())) - {"faces"})
 
 
 @pytest.mark.parametrize("data", FOLDERS)

@@ -80,7 +80,9 @@ class Turns:
 
         Frames are aligned as the files label them: nobody can check that all toys stood alike at azimuth 0.
         """
-        return ClipPool.of_equal_clips(self.frames[..., None].expand(-1, -1, -1, -1, 3), aligned=True)
+        colour = self.frames[..., None].expand(-1, -1, -1, -1, 3)
+        turn = torch.arange(colour.shape[1])  # a turn goes round: the last azimuth is beside the first
+        return ClipPool.of_equal_clips(colour, aligned=True, movements=(turn,))
 
 
 def read_factors(folder: Path, split: Split, count: int) -> Int[np.ndarray, "count 5"]:
