@@ -11,7 +11,8 @@ from models.motion import Motion
 from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
 from training.data.errors import DataError
 from training.data.pool import ClipPool
-from training.data.sprites import Pose, movements
+from training.data.sheets import Pose
+from training.data.sprites import movements
 from training.motion import CodedRuns, MotionRecipe, code_runs, longest_run, motion_loss, new_motion, train_motion
 
 SMALL = MotionRecipe(hidden=24, runs=24, length=16, observed=6, batch=24, steps=300, learning_rate=1e-2)

@@ -1,5 +1,6 @@
 """Sprites are the published characters, composited exactly, and split as published."""
 
+import json
 from pathlib import Path
 
 import av
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 from training.data.errors import DataError
+from training.data.sheets import SHEETS
 from training.data.sprites import NUM_CHARACTERS, Sprites, characters, static_factors
 
 
@@ -79,7 +81,25 @@ def test_missing_layers_say_where_they_come_from(tmp_path: Path) -> None:
         Sprites.load(tmp_path)
 
 
-def test_a_changed_index_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "index.json").write_text("{}")
-    with pytest.raises(DataError, match=r"expected d?[0-9a-f]+: fetch it anew"):
+def test_a_changed_sheet_is_refused(tmp_path: Path) -> None:
+    sheet = tmp_path / SHEETS[0].short_path
+    sheet.parent.mkdir(parents=True)
+    sheet.write_bytes(b"not the sheet")
+    with pytest.raises(DataError, match=r"expected [0-9a-f]{64}: fetch it anew"):
         Sprites.load(tmp_path)
+
+
+def test_a_checkout_of_the_repository_is_read_as_the_sheets_alone_are(
+    sprites: Sprites, shared_data: Path, tmp_path: Path
+) -> None:
+    for sheet in SHEETS:
+        (tmp_path / sheet.path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / sheet.path).write_bytes((shared_data / "sprites" / sheet.short_path).read_bytes())
+    assert torch.equal(Sprites.load(tmp_path).layers, sprites.layers)
+
+
+def test_the_table_of_poses_is_that_of_the_published_index(sprites: Sprites, shared_data: Path) -> None:
+    stated = json.loads((shared_data / "sprites" / "index.json").read_text())["poses"]
+    assert [(pose.row, pose.column, pose.action, pose.direction, pose.frame) for pose in sprites.poses] == [
+        (pose["row"], pose["col"], pose["action"], pose["direction"], pose["frame"]) for pose in stated
+    ]

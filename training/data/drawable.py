@@ -26,7 +26,8 @@ from training.data.faces import (
     identities,
     motion_path,
 )
-from training.data.sprites import ATTRIBUTES, INDEX_SHA256, NUM_VARIANTS, Sprites, characters, static_factors
+from training.data.sheets import FINGERPRINT
+from training.data.sprites import ATTRIBUTES, NUM_VARIANTS, Sprites, characters, static_factors
 
 Split = Literal["train", "test"]
 Motion = Literal["scattered", "movement"]
@@ -176,7 +177,7 @@ class CompositedSprites(Drawable):
 
     def __init__(self, sprites: Sprites) -> None:
         self.name, self.sprites, self.poses = "sprites", sprites, SpritePoses.of(sprites)
-        self.fingerprint = INDEX_SHA256
+        self.fingerprint = FINGERPRINT
         self.static_levels = dict.fromkeys(ATTRIBUTES, NUM_VARIANTS)
         self.ranges = {}
         self.classes = {

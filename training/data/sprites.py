@@ -4,15 +4,13 @@ The layers are those of the published Sprites set (Li & Mandt 2018), drawn for t
 (CC-BY-SA 3.0 or GPL 3.0), with every pose of the sheet as Helminger et al. 2018 use them. Layers are
 alpha-composited in the order skin, legs, shirt, hair, shoes on opaque black.
 
-Source: github.com/jrconway3/Universal-LPC-spritesheet at commit 2668274d; the folder that is read holds
-`index.json` and `layers/<attribute>/<index>_<variant>.png`.
+Source: github.com/jrconway3/Universal-LPC-spritesheet at commit 2668274d; the folder that is read is a checkout of
+it, or holds the 25 sheets alone (`training.data.sheets` names them).
 """
 
 import hashlib
-import json
-from dataclasses import dataclass
+import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +21,7 @@ from torch import Tensor
 
 from training.data.errors import DataError
 from training.data.pool import ClipPool
+from training.data.sheets import SHEETS, Pose, Sheet, all_poses
 
 ATTRIBUTES = ("skin", "legs", "shirt", "hair")  # the base-6 digits of a character's number, in order
 LAYER_ORDER = (*ATTRIBUTES, "shoes")
@@ -30,7 +29,6 @@ NUM_VARIANTS = 6
 NUM_CHARACTERS = NUM_VARIANTS ** len(ATTRIBUTES)
 NUM_TRAIN = 1000
 TILE = 64
-INDEX_SHA256 = "66c27e83b652299f91497d2fa9d65b157baefa98bc69ded3a799c7f3444fd577"
 
 
 def characters(split: str) -> Int[np.ndarray, " n"]:
@@ -48,17 +46,6 @@ def static_factors(numbers: Int[np.ndarray, " n"]) -> Int[np.ndarray, "n 4"]:
     return np.asarray(numbers)[:, None] // powers % NUM_VARIANTS
 
 
-@dataclass(frozen=True, slots=True)
-class Pose:
-    """One cell of the sheet: what the character does there."""
-
-    row: int
-    column: int
-    action: str
-    direction: str  # n, w, s or e: back, left, front, right
-    frame: int  # within the action
-
-
 class Sprites:
     """The layers, held on one device (70 MB), from which any character in any pose is composited."""
 
@@ -73,16 +60,12 @@ class Sprites:
             DataError: a file is missing, or is not the one that was published.
 
         """
-        index = read_index(folder / "index.json")
-        poses = tuple(
-            Pose(pose["row"], pose["col"], pose["action"], pose["direction"], pose["frame"]) for pose in index["poses"]
-        )
+        poses = all_poses()
         layers = torch.zeros(len(LAYER_ORDER), NUM_VARIANTS, len(poses), 4, TILE, TILE, dtype=torch.uint8)
-        for layer in index["layers"]:
-            cells = torch.from_numpy(cut(read_sheet(folder / layer["file"], layer["sha256"]), poses))
-            slot = LAYER_ORDER.index(layer["attribute"])
-            chosen = slice(None) if layer["constant"] else layer["index"]
-            layers[slot, chosen] = cells
+        for sheet in SHEETS:
+            cells = torch.from_numpy(cut(read_sheet(folder, sheet), poses))
+            chosen: int | slice = slice(None) if sheet.attribute == "shoes" else sheet.index
+            layers[LAYER_ORDER.index(sheet.attribute), chosen] = cells
         return cls(layers, poses)
 
     def to(self, device: torch.device | str) -> "Sprites":
@@ -102,44 +85,26 @@ class Sprites:
         return picture.to(torch.uint8)
 
 
-def read_index(path: Path) -> dict[str, Any]:
-    """The table of layers and poses.
+def read_sheet(folder: Path, sheet: Sheet) -> UInt8[np.ndarray, "1344 832 4"]:
+    """One layer's sheet as RGBA, from a checkout of the repository or a folder of these sheets alone.
 
     Raises:
         DataError: it is missing or not the expected one.
 
     """
-    content = read_checked(path, INDEX_SHA256)
-    index: dict[str, Any] = json.loads(content)
-    return index
-
-
-def read_sheet(path: Path, sha256: str) -> UInt8[np.ndarray, "1344 832 4"]:
-    """One layer's sheet as RGBA.
-
-    Raises:
-        DataError: it is missing or not the expected one.
-
-    """
-    read_checked(path, sha256)
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGBA"))
-
-
-def read_checked(path: Path, sha256: str) -> bytes:
-    """The bytes of a file of the published set.
-
-    Raises:
-        DataError: it is missing or not the expected one.
-
-    """
-    if not path.is_file():
-        raise DataError(f"{path} is missing; the sprite layers come from {__doc__.split('Source: ')[1]}")
+    places = [folder / sheet.path, folder / sheet.short_path]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        raise DataError(
+            f"{folder} has neither {sheet.path} nor {sheet.short_path}: give a checkout of "
+            f"{__doc__.split('Source: ')[1].split(';')[0]}"
+        )
     content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise DataError(f"{path} has SHA-256 {found}, expected {sha256}: fetch it anew")
-    return content
+    if found != sheet.sha256:
+        raise DataError(f"{path} has SHA-256 {found}, expected {sheet.sha256}: fetch it anew")
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGBA"))
 
 
 def cut(sheet: UInt8[np.ndarray, "1344 832 4"], poses: tuple[Pose, ...]) -> UInt8[np.ndarray, "178 4 64 64"]:
