@@ -42,9 +42,10 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
 
 def said(weight: Anneal) -> str:
     """How a KL term's weight goes over the run."""
-    if weight.start == weight.end:
-        return "1 throughout, as in the paper" if weight.end == 1 else f"{weight.end:g} throughout"
-    return f"from {weight.start:g} to {weight.end:g} over the first {weight.share:.0%} of the steps"
+    if len(weight.points) == 1:
+        level = weight(0.0)
+        return "1 throughout, as in the paper" if level == 1 else f"{level:g} throughout"
+    return ", ".join(f"{value:g} at {share:.0%}" for share, value in weight.points) + " of the steps, straight between"
 
 
 def model_card(recipe: Recipe, model: Disentangler, data: Mapping[str, str]) -> str:

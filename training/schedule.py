@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Anneal:
-    """A weight that goes linearly from `start` to `end` over the first `share` of a run.
+    """A weight that goes straight from point to point: (share of the run, weight) each, the last one held to the end.
 
     A heavy dynamic KL at first leaves the dynamic code empty, so that the static code has to carry all
     of the identity; when the weight falls, the dynamic code takes the pose and only the pose. With
@@ -16,14 +17,19 @@ class Anneal:
     decoder has no use for yet.
     """
 
-    start: float = 1.0
-    end: float = 1.0
-    share: float = 0.45
+    points: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
+
+    def __post_init__(self) -> None:
+        shares = [share for share, _ in self.points]
+        if not shares or shares[0] != 0 or any(a >= b for a, b in pairwise(shares)):
+            raise ValueError(f"points begin at 0 and rise, got {self.points}")
 
     def __call__(self, progress: float) -> float:
         """The weight at `progress` in [0, 1] of the run."""
-        gone = min(progress / self.share, 1.0)
-        return self.start + (self.end - self.start) * gone
+        for (before, old), (after, new) in pairwise(self.points):
+            if progress < after:
+                return old + (new - old) * (progress - before) / (after - before)
+        return self.points[-1][1]
 
 
 def cosine_with_warmup(step: int, steps: int, warmup: int, cycles: int = 1) -> float:

@@ -26,7 +26,7 @@ RECIPE = Recipe(
     steps=6,
     learning_rate=1e-3,
     warmup=2,
-    loss=VariationalLoss(dynamic_weight=Anneal(start=5.0, share=0.5), static_from_others=True),
+    loss=VariationalLoss(dynamic_weight=Anneal(((0.0, 5.0), (0.5, 1.0))), static_from_others=True),
 )
 
 
