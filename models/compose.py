@@ -12,6 +12,7 @@ from torch import Tensor
 
 from models.codes import Codes, StaticCode
 from models.disentangler import Disentangler, decode_in_chunks
+from models.motion import in_range
 
 Transfer = Literal["raw", "prior"]
 Spacing = Literal["linear", "quantile"]
@@ -136,11 +137,8 @@ def sample_motion(
     prior = model.prior(static)
     moves = model.motion is not None
     noise = torch.randn(len(static), 1 if moves else frames, model.dynamic_dim, generator=generator)
-    first = prior.mean[:, None] + prior.std[:, None] * noise.to(prior.mean)
-    if model.motion is None:
-        return first
-    first = model.motion.in_range(first)
-    if frames == 1:
+    first = in_range(model.dynamic_range, prior.mean[:, None] + prior.std[:, None] * noise.to(prior.mean))
+    if model.motion is None or frames == 1:
         return first
     return torch.cat([first, model.motion.roll_out(first, static.mean, frames - 1, generator)], dim=1)
 

@@ -49,6 +49,11 @@ class Disentangler(nn.Module, ABC):
         """Which dynamic codes this family has: any, those in [-1, 1], or those of length 1."""
         return "any"
 
+    @property
+    def needs_maps(self) -> bool:
+        """Whether a static code is more than its vector: a U-Net's decoder takes features of a real frame too."""
+        return False
+
     @abstractmethod
     def network(self) -> dict[str, Any]:
         """The sizes that rebuild this model, as JSON can hold them."""

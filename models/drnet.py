@@ -122,6 +122,11 @@ class DrNET(Disentangler):
         """Poses end in tanh, and then may be scaled to length 1."""
         return "unit" if self.config.unit_pose else "tanh"
 
+    @property
+    def needs_maps(self) -> bool:
+        """A U-Net's decoder takes the maps of the content's frame."""
+        return self.decoder.joined
+
     def content(self, frames: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n s"], tuple[Tensor, ...]]:
         """h_c of each frame, and the maps that a U-Net's decoder needs beside it (else none)."""
         code, maps = self.content_encoder(frames.contiguous(memory_format=torch.channels_last))

@@ -103,6 +103,11 @@ class Motion(nn.Module):
 
     def in_range(self, dynamic: Float[Tensor, "*b z"]) -> Float[Tensor, "*b z"]:
         """The nearest codes that the family can have."""
-        if self.config.codes == "unit":
-            return functional.normalize(dynamic, dim=-1)
-        return dynamic.clamp(-1, 1) if self.config.codes == "tanh" else dynamic
+        return in_range(self.config.codes, dynamic)
+
+
+def in_range(codes: Range, dynamic: Float[Tensor, "*b z"]) -> Float[Tensor, "*b z"]:
+    """The nearest dynamic codes that a family can have."""
+    if codes == "unit":
+        return functional.normalize(dynamic, dim=-1)
+    return dynamic.clamp(-1, 1) if codes == "tanh" else dynamic

@@ -12,7 +12,6 @@ from jobs.errors import WrongValue
 from models.checkpoint import LoadedModel
 from models.codes import StaticCode
 from models.compose import Part, interpolate, sample_motion
-from models.disentangler import Disentangler
 from worker.coding import EncodedClip, Report, decode_motion, draw_identities, in_parts, to_pictures
 
 FPS = 12.5  # frames a second of what has no time of its own: the rate that the drawn training clips have
@@ -107,7 +106,7 @@ def draw_codes(
 
     """
     if not isinstance(static, StaticCode):
-        if needs_maps(loaded.model):
+        if loaded.model.needs_maps:
             raise WrongValue.for_field(
                 "static",
                 f"the decoder of {loaded.name} needs maps of a real frame beside the vector; name a finished encode as "
@@ -119,8 +118,3 @@ def draw_codes(
     report("drawing", 0.1)
     pictures = to_pictures(decode_motion(loaded, static, codes, device))
     return Imagined(pictures[None], static.mean, codes[None])
-
-
-def needs_maps(model: Disentangler) -> bool:
-    """Whether a static code of this model is more than its vector: a U-Net's decoder takes features of a frame too."""
-    return bool(getattr(getattr(model, "decoder", None), "joined", False))

@@ -15,7 +15,7 @@ from models.motion import Motion, MotionConfig
 from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
 from worker.coding import draw_identity, encode_clip, to_pictures
 from worker.futures import first_frames, foresee
-from worker.imagined import draw_codes, needs_maps, sample_clips, walk
+from worker.imagined import draw_codes, sample_clips, walk
 from worker.media import Chunk
 from worker.results import JSON, NPZ, future_results, imagined_results
 
@@ -155,7 +155,7 @@ def test_a_unet_needs_the_maps_of_an_encode_beside_the_vector(unet, plain, vae):
         draw_codes(unet, clip.codes.static.mean[0].tolist(), dynamic, "cpu", silent)
     made = draw_codes(unet, clip.codes.static, dynamic, "cpu", silent)
     assert np.abs(made.frames[0].astype(int) - clip.reconstruction).max() <= 1
-    assert [needs_maps(loaded.model) for loaded in (unet, plain, vae)] == [True, False, False]
+    assert [loaded.model.needs_maps for loaded in (unet, plain, vae)] == [True, False, False]
 
 
 def test_the_future_of_a_clip_is_that_of_the_models_motion(vae):
