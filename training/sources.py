@@ -13,6 +13,7 @@ from training.data.faces import cached_pool
 from training.data.kth import NUM_FILES, PERSONS, SEQUENCES, Performances, Persons, find_recordings, read_sequences
 from training.data.norb import CLIPS, Turns
 from training.data.pool import ClipPool, Clips
+from training.data.sheets import ARTISTS
 from training.data.sprites import Sprites, sprite_pool
 from training.data.videos import find_videos, read_videos, split_clips, video_pool
 
@@ -105,7 +106,7 @@ def sprites_source(folder: Path) -> Source:
         sprite_pool(sprites, "test"),
         {
             "name": "LPC sprites",
-            "licence": "CC-BY-SA-3.0 or GPL-3.0 (Liberated Pixel Cup artists)",
+            "licence": "CC-BY-SA-3.0 or GPL-3.0; drawn for the Liberated Pixel Cup by " + ARTISTS,
             "split": "RandomState(423).permutation(1296): first 1000 characters train, 296 held out",
             "source": "github.com/jrconway3/Universal-LPC-spritesheet, commit 2668274d",
         },

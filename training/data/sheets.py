@@ -8,6 +8,10 @@ published Sprites set (Li & Mandt 2018, github.com/YingzhenLi/Sprites). Its fift
 import hashlib
 from dataclasses import dataclass
 
+ARTISTS = (
+    "Stephen Challener (Redshrike), Johannes Sjölund, Matthew Krohn, Marcel van de Steeg, Nila122, Mark Weyer, "
+    "Shaun Williams, Manuel Riecke, Joe White and JaidynReiman"
+)  # of these sheets, as the repository credits them
 ROWS = (("spellcast", 7), ("thrust", 8), ("walk", 9), ("slash", 6), ("shoot", 13))  # frames; four rows each
 DIRECTIONS = ("n", "w", "s", "e")  # back, left, front, right: the rows of an action, in order
 LAST_ROW = ("hurt", "s", 6)
