@@ -49,6 +49,10 @@ class DynamicCode:
     mean: Float[Tensor, "b t z"]
     std: Float[Tensor, "b t z"]
 
+    def __getitem__(self, clips: slice) -> "DynamicCode":
+        """The codes of some of the clips."""
+        return type(self)(self.mean[clips], self.std[clips])
+
 
 @dataclass(frozen=True, slots=True)
 class Codes:
@@ -56,3 +60,7 @@ class Codes:
 
     static: StaticCode
     dynamic: DynamicCode
+
+    def __getitem__(self, clips: slice) -> "Codes":
+        """The codes of some of the clips."""
+        return type(self)(self.static[clips], self.dynamic[clips])

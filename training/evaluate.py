@@ -18,6 +18,8 @@ from rich.progress import Progress
 from models.checkpoint import LoadedModel, load_model
 from models.compose import Transfer
 from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks, peak_signal_to_noise
+from models.drnet import DrNET
+from training.data.digits import MovingDigits
 from training.data.drawable import CompositedSprites, Drawable, DrawnFaces
 from training.data.drawn_digits import DrawnDigits
 from training.data.errors import DataError
@@ -25,12 +27,14 @@ from training.data.pool import Clips
 from training.data.sprites import Sprites
 from training.loop import choose_device
 from training.metrics.bootstrap import Estimate, mean_over_identities, weights
+from training.metrics.drift import drift
 from training.metrics.fidelity import fidelity, similarity
 from training.metrics.judge import JudgeConfig, cached_judge
 from training.metrics.leakage import leakage
 from training.metrics.matrix import swap_matrix
 from training.metrics.prediction import futures
 from training.metrics.reading import TOLERANCE, shares
+from training.metrics.scene import scene_probe
 from training.metrics.ssim import frame_ssim
 from training.metrics.strip import future_strips
 from training.metrics.swaps import (
@@ -62,6 +66,8 @@ class Budget:
     pool: tuple[int, int] = (3000, 40)  # drawn faces, and frames of each, that judges learn from
     movements: int = 200  # held-out ones whose future is predicted
     ahead: int = 30  # frames
+    drifting: int = 40  # movements of digits that are followed over 500 frames
+    scene_steps: int = 1500  # of the probe that DrNET's codes are to hide their clip from
     examples: int = 4000  # true pictures of held-out identities that state the judge's own accuracy
 
     @classmethod
@@ -126,9 +132,15 @@ def evaluate(
                 raise DataError(f"{loaded.name} learnt from {kind}: give their folder with --data")
             source = open_source(kind_of(loaded.config["data"]), data, cache, clip_frames=2)
             results, figure = measure_clips(loaded.model, source.held_out, progress), None
-        strips = None
+        strips, kind = None, kind_of(loaded.config["data"])
+        if isinstance(loaded.model, DrNET):
+            source = open_source(kind, data, cache, clip_frames=4)
+            probe = scene_probe(loaded.model, source.training, source.held_out, progress, steps=budget.scene_steps)
+            results["scene"] = asdict(probe)
         if loaded.model.motion is not None:
-            held_out = open_held_out(kind_of(loaded.config["data"]), data, cache)
+            held_out = open_held_out(kind, data, cache)
+            if isinstance(held_out, MovingDigits):
+                results["drift"] = asdict(drift(loaded.model, held_out, OBSERVED, budget.drifting))
             ahead = min(budget.ahead, longest_run(held_out, OBSERVED + budget.ahead) - OBSERVED)
             if ahead > 0:
                 measured = futures(loaded.model, held_out, OBSERVED, ahead, budget.movements, progress)

@@ -87,6 +87,11 @@ class Report:
             parts += [judge_table(self.results), probe_table(self.results["probes"])]
         if "prediction" in self.results:
             parts.append(prediction_table(self.results["prediction"]))
+        parts += [
+            line(self.results[name])
+            for name, line in (("drift", drift_table), ("scene", scene_line))
+            if name in self.results
+        ]
         origin = self.origin()
         recipe = recipe_of(self.training)
         parts.append(
@@ -113,6 +118,12 @@ def flat_metrics(results: Mapping[str, Any]) -> dict[str, float]:
         metrics |= {f"dynamic_{name}_r2": value for name, value in swaps["r2"].items()}
     for name, estimate in results.get("similarity", {}).get("raw", {}).items():
         metrics[name] = estimate["value"]
+    if "drift" in results:
+        metrics |= {
+            f"drift_{n}_ssim": v for n, v in zip(results["drift"]["ahead"], results["drift"]["ssim"], strict=True)
+        }
+    if "scene" in results:
+        metrics["scene_probe_right"] = results["scene"]["right"]["value"]
     if "prediction" in results:
         ahead = min(10, len(results["prediction"]["covered"]))
         metrics[f"predicted_{ahead}_ahead_psnr_db"] = results["prediction"]["psnr"]["predicted"][ahead - 1]
@@ -212,6 +223,29 @@ def prediction_table(measured: Mapping[str, Any]) -> str:
     lines.append(row("true codes within the samples' central 90 %, %", [100 * v for v in measured["covered"]], 0))
     lines.append(row("spread of the samples, deviations of the code", measured["spread"], 2))
     return "\n".join(lines)
+
+
+def drift_table(measured: Mapping[str, Any]) -> str:
+    """How well digits keep their shapes, frames and frames ahead."""
+    heads, values = map(str, measured["ahead"]), (f"{value:.3f}" for value in measured["ssim"])
+    title = f"{measured['clips']} held-out pairs of digits, {measured['observed']} frames observed; frames ahead"
+    return "\n".join(
+        [
+            f"| {title} | " + " | ".join(heads) + " |",
+            "|---" * (len(measured["ahead"]) + 1) + "|",
+            "| SSIM with the true digits, best aligned | " + " | ".join(values) + " |",
+        ]
+    )
+
+
+def scene_line(measured: Mapping[str, Any]) -> str:
+    """What a fresh probe makes of pairs of dynamic codes."""
+    right = measured["right"]
+    return (
+        f"Of pairs of dynamic codes of {measured['clips']} held-out clips, a fresh probe tells whether they are of "
+        f"one clip in {100 * right['value']:.1f} % ({100 * right['low']:.1f} to {100 * right['high']:.1f}); "
+        "chance is 50 %."
+    )
 
 
 def replace_between(text: str, begin: str, end: str, content: str) -> str:

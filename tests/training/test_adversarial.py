@@ -139,3 +139,6 @@ def test_a_run_ends_with_a_model_that_knows_how_its_codes_are_spread(mnist, tmp_
     assert results["data"] == "digits"
     assert set(results["judge"]["swaps_raw"]["static"]) == {"red digit", "green digit", "front"}
     assert results["prediction"]["observed"] == 10
+    assert results["drift"]["ahead"][-1] == 500
+    assert 0 <= results["scene"]["right"]["value"] <= 1
+    assert "chance is 50 %" in (folder / "README.md").read_text()

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.timeout(900)
 
 def twofold(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     environment = {"COLUMNS": "80", "TWOFOLD_DATA_DIR": str(folder / "data"), "TWOFOLD_DEVICE": "cpu"}
+    environment["OMP_NUM_THREADS"] = "1"  # a second thread waits for the first where other tests have the cores
     command = [sys.executable, "-m", "twofold", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 

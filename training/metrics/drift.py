@@ -5,14 +5,54 @@ fits the frame's channel best (largest normalised correlation), and the frame is
 digits at these places. A model whose roll-out drifts off shows blurred or other digits, wherever they are.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
+from models.compose import predict
+from models.disentangler import Disentangler
 from training.data.digits import CANVAS, Actors, MovingDigits
 from training.metrics.ssim import frame_ssim
+from training.metrics.swaps import as_bytes
+
+AHEAD = (1, 10, 50, 100, 200, 500)  # frames ahead at which the digits are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """SSIM with the true digits, best aligned, by how many frames ahead."""
+
+    clips: int
+    observed: int
+    ahead: list[int]
+    ssim: list[float]
+
+
+@torch.inference_mode()
+def drift(model: Disentangler, digits: MovingDigits, observed: int, clips: int, seed: int = 8) -> Drift:
+    """Roll held-out digits out over 500 frames, the mean future of each.
+
+    Raises:
+        ValueError: the model has no motion.
+
+    """
+    generator = torch.Generator().manual_seed(seed)
+    actors, paths = digits.cast(clips, generator), digits.paths(clips, observed, generator)
+    seen = rearrange(digits.draw_clips(actors, paths), "n t h w c -> n t c h w").float() / 255
+    device = next(model.parameters()).device
+    codes = model.encode(seen.to(device))
+    steps = torch.tensor(AHEAD) - 1
+    shown = []
+    for clip in range(clips):
+        future = predict(model, codes[clip : clip + 1], max(AHEAD))
+        shown.append(as_bytes(model.decode(codes.static[clip : clip + 1], future[:, steps])))
+    similarity = aligned_ssim(torch.cat(shown), actors, digits)
+    return Drift(clips, observed, list(AHEAD), similarity.mean(0).tolist())
 
 
 def best_places(frames: UInt8[Tensor, "n c h w"], digits: UInt8[Tensor, "n k s s"]) -> Int[Tensor, "n k 2"]:
