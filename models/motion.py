@@ -24,6 +24,7 @@ from models.gaussian import Gaussian
 
 Range = Literal["any", "tanh", "unit"]
 LEAST_LOG_VAR, LARGEST_LOG_VAR = -9.0, 2.0  # of a standardised code's change
+FURTHEST = 4.0  # standard deviations of the codes of training clips
 State = tuple[Tensor, Tensor]  # hidden and cell of each layer, "layers b k"
 
 
@@ -102,8 +103,14 @@ class Motion(nn.Module):
             following, state = self.observe(code, static, state)
 
     def in_range(self, dynamic: Float[Tensor, "*b z"]) -> Float[Tensor, "*b z"]:
-        """The nearest codes that the family can have."""
-        return in_range(self.config.codes, dynamic)
+        """The nearest codes that the family can have, and no further out than training clips go.
+
+        A roll-out lives on its own predictions: without an end it could leave, for an identity that no clip showed,
+        what the decoder knows, and never come back.
+        """
+        mean, std = self.get_buffer("dynamic_mean"), self.get_buffer("dynamic_std")
+        kept = torch.minimum(torch.maximum(dynamic, mean - FURTHEST * std), mean + FURTHEST * std)
+        return in_range(self.config.codes, kept)
 
 
 def in_range(codes: Range, dynamic: Float[Tensor, "*b z"]) -> Float[Tensor, "*b z"]:

@@ -34,7 +34,8 @@ class CodedRuns:
 
     static: Float[Tensor, "n s"]
     dynamic: Float[Tensor, "n t z"]
-    dynamic_var: Float[Tensor, " z"]  # mean variance of the posteriors; 0 where a family has none
+    static_var: Float[Tensor, " s"]  # mean variance of the posteriors; 0 where a family has none
+    dynamic_var: Float[Tensor, " z"]
 
 
 @torch.inference_mode()
@@ -57,24 +58,26 @@ def code_runs(
     if not numbers:
         raise DataError(f"no clip has {length} frames in a row, so there is no motion to learn")
     device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
-    static, dynamic, variance = [], [], []
+    static, dynamic, unsure = [], [], []
     with in_evaluation(model), precision(device):
         for first in range(0, count, BATCH):
             chosen = torch.randint(len(numbers), (min(BATCH, count - first),), generator=generator)
             runs = torch.stack([clips.run(numbers[int(which)], length, generator) for which in chosen]).to(device)
-            static.append(model.encode(runs[:, :observed]).static.mean.float().cpu())
-            codes = model.encode(runs).dynamic
+            who, codes = model.encode(runs[:, :observed]).static, model.encode(runs).dynamic
+            static.append(who.mean.float().cpu())
             dynamic.append(codes.mean.float().cpu())
-            variance.append(codes.std.float().square().mean((0, 1)).cpu())
+            unsure.append((who.std.float().square().mean(0).cpu(), codes.std.float().square().mean((0, 1)).cpu()))
             on_run(first + len(chosen))
-    return CodedRuns(torch.cat(static), torch.cat(dynamic), torch.stack(variance).mean(0))
+    static_var, dynamic_var = (torch.stack(parts).mean(0) for parts in zip(*unsure, strict=True))
+    return CodedRuns(torch.cat(static), torch.cat(dynamic), static_var, dynamic_var)
 
 
 def new_motion(model: Disentangler, runs: CodedRuns, recipe: MotionRecipe) -> Motion:
     """An untrained motion model for these codes, which it will see standardised.
 
     A dimension that tells frames apart by less than the posteriors' own spread is an unused one; it is measured
-    by that spread, so that its noise is not blown up to the size of a motion.
+    by that spread, so that its noise is not blown up to the size of a motion, nor a sampled identity, which has
+    the prior's spread there, seen as somebody out of this world.
     """
     torch.manual_seed(recipe.seed)
     motion = Motion(
@@ -88,7 +91,7 @@ def new_motion(model: Disentangler, runs: CodedRuns, recipe: MotionRecipe) -> Mo
     )
     flat = runs.dynamic.flatten(0, 1)
     motion.get_buffer("static_mean").copy_(runs.static.mean(0))
-    motion.get_buffer("static_std").copy_(runs.static.std(0).clamp_min(1e-2))
+    motion.get_buffer("static_std").copy_((runs.static.var(0) + runs.static_var).sqrt().clamp_min(1e-2))
     motion.get_buffer("dynamic_mean").copy_(flat.mean(0))
     motion.get_buffer("dynamic_std").copy_((flat.var(0) + runs.dynamic_var).sqrt().clamp_min(1e-3))
     return motion

@@ -135,3 +135,13 @@ def test_interpolation_moves_the_part_that_is_asked_and_keeps_the_other(part: st
         torch.testing.assert_close(code[0], ends[0])
         torch.testing.assert_close(code[-1], ends[1] if moves else ends[0])
         torch.testing.assert_close(code[2], (ends[0] + ends[1]) / 2 if moves else ends[0])
+
+
+def test_a_roll_out_never_leaves_what_training_clips_do() -> None:
+    motion = Motion(SMALL)
+    torch.nn.init.constant_(motion.change.bias, 0.5)
+    motion.get_buffer("dynamic_mean").fill_(2.0)
+    motion.get_buffer("dynamic_std").fill_(0.5)
+    future = motion.roll_out(2 + torch.rand(2, 4, 3), 50 * torch.randn(2, 6), 100, torch.Generator().manual_seed(0))
+    assert future.max() <= 2 + 4 * 0.5
+    assert future.min() >= 2 - 4 * 0.5

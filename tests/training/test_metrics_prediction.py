@@ -31,6 +31,7 @@ def steady(model, change: float, log_var: float = -9.0):
         torch.nn.init.zeros_(value)
     with torch.no_grad():
         motion.change.bias[0] = change / SPREAD
+        motion.get_buffer("dynamic_mean").fill_(4 * SPREAD)
         motion.get_buffer("dynamic_std").fill_(SPREAD)
     torch.nn.init.constant_(motion.log_var.bias, log_var)
     model.motion = motion.eval()

@@ -82,7 +82,9 @@ def test_gradients_go_through_the_whole_roll_out() -> None:
 
 
 def coded() -> CodedRuns:
-    return CodedRuns(torch.randn(5, 16, generator=torch.Generator().manual_seed(0)), circles(5, 20), torch.zeros(2))
+    return CodedRuns(
+        torch.randn(5, 16, generator=torch.Generator().manual_seed(0)), circles(5, 20), torch.zeros(16), torch.zeros(2)
+    )
 
 
 def test_surprise_is_the_entropy_of_what_is_known_exactly_but_for_noise() -> None:
@@ -99,7 +101,10 @@ def test_surprise_is_the_entropy_of_what_is_known_exactly_but_for_noise() -> Non
 
 def test_an_unused_dimension_is_measured_by_its_posteriors_spread() -> None:
     runs = CodedRuns(
-        torch.randn(5, 16), torch.stack([torch.randn(5, 20), 1e-3 * torch.randn(5, 20)], -1), torch.tensor([0.01, 1.0])
+        1e-3 * torch.randn(5, 16),
+        torch.stack([torch.randn(5, 20), 1e-3 * torch.randn(5, 20)], -1),
+        torch.ones(16),
+        torch.tensor([0.01, 1.0]),
     )
     std = new_motion(Turning(UnorderedVAEConfig.tiny()), runs, SMALL).get_buffer("dynamic_std")
     assert std[0] == pytest.approx(1.0, abs=0.2)
