@@ -1,6 +1,7 @@
 """The house's plan as tests: who imports whom, what loads torch, what reads the environment, what lies in the tree."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -116,7 +117,9 @@ def test_shipped_models_stay_within_their_sizes():
 def test_a_shipped_model_has_its_config_weights_card_and_measures_and_nothing_else():
     allowed = {"config.json", "model.safetensors", "README.md", "evaluation.json"}
     for folder in (path for path in (ROOT / "models" / "zoo").glob("*") if path.is_dir()):
-        assert {path.name for path in folder.iterdir()} | {"evaluation.json"} == allowed, folder
+        motion = json.loads((folder / "config.json").read_text()).get("motion")
+        expected = allowed | ({"motion.safetensors"} if motion else set())
+        assert {path.name for path in folder.iterdir()} | {"evaluation.json"} == expected, folder
 
 
 def tracked() -> list[Path]:

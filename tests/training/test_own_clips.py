@@ -11,6 +11,7 @@ from models.checkpoint import load_model
 from models.unordered_vae import UnorderedVAEConfig
 from training.data.errors import DataError
 from training.data.videos import centre_square, find_videos, read_videos, split_clips
+from training.recipes import RECIPES
 from training.train import Places, clips_recipe, find_recipe, run_recipe, shortened
 
 
@@ -87,7 +88,5 @@ def test_scaling_averages_areas() -> None:
 
 
 def test_an_unknown_recipe_is_told_which_there_are() -> None:
-    with pytest.raises(
-        ValueError, match="digits_drnet, faces_vae, kth_drnet, norb_drnet, sprites_vae, sprites_vae_paper"
-    ):
+    with pytest.raises(ValueError, match=", ".join(sorted(RECIPES))):
         find_recipe("faces")

@@ -14,7 +14,7 @@ def test_the_weight_falls_linearly_over_its_share_and_then_stays(progress: float
 
 def test_a_weight_may_go_through_several_points() -> None:
     weight = Anneal(((0.0, 4.0), (0.1, 2.0), (0.5, 2.0), (0.6, 1.0)))
-    assert [weight(at) for at in (0, 0.05, 0.1, 0.3, 0.55, 0.6, 1)] == pytest.approx([4, 3, 2, 2, 1.5, 1, 1])
+    assert [weight(at) for at in (0.0, 0.05, 0.1, 0.3, 0.55, 0.6, 1.0)] == pytest.approx([4, 3, 2, 2, 1.5, 1, 1])
 
 
 @pytest.mark.parametrize("points", [(), ((0.1, 1.0),), ((0.0, 1.0), (0.5, 2.0), (0.5, 3.0))])

@@ -110,7 +110,7 @@ def test_samples_paths_and_given_codes_are_the_models_own(local, clips, models_d
 
 
 def test_what_a_model_cannot_do_is_told_before_anything_is_done(local, clips):
-    with pytest.raises(WrongValue, match=r"mine has no motion model.*: moving"):
+    with pytest.raises(WrongValue, match=r"mine has no motion model.*moving"):
         local.submit_predict(clips[0])
     with pytest.raises(WrongValue, match=r"dynamic.1: expected 2 numbers, as mine has, got 3") as caught:
         local._take("decode", {}, static=[0.0] * 16, identity=None, dynamic=[[0.0] * 2, [0.0] * 3])
