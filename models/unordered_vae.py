@@ -149,9 +149,9 @@ class StaticPosterior(nn.Module):
     One 3 × 3 convolution is applied to every concatenated ordered pair of frame features; the mean over
     pairs goes on, so that neither the order nor the number of frames changes what is computed.
 
-    The paper's dense layers alone lose what moves few pixels: the trunk of a model of faces told the colour
-    of the eyes (a linear reader was right for 83 % of people), its dense layers did not (32 %, chance is 28),
-    and a decoder is not taught to use what does not reach it. `static_shortcut` adds a linear map of the
+    The paper's dense layers alone can lose what moves few pixels, such as the colour of the eyes in a face: the
+    trunk tells it, the dense layers do not pass it on, and a decoder is not taught to use what does not reach
+    it (docs/results.md compares models without and with it). `static_shortcut` adds a linear map of the
     comparisons, each standardised so that faint ones count as much as loud ones, and a posterior that
     begins narrow (σ = e^−2.5), so that what comes through is not lost in noise either. It is our addition.
     """

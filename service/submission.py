@@ -114,3 +114,17 @@ def codes_of(record: JobRecord, model: ModelEntry, field: str) -> dict[str, Any]
             f"job {record.id} was made by {record.model} ({record.digest[:19]}…), not by {model.name} as served now",
         )
     return {"codes": record.results[CODES].sha256, "job": record.id}
+
+
+def model_and_codes(
+    parts: Parts, owner: str, name: str | None, job: str | None, field: str
+) -> tuple[ModelEntry, dict[str, Any] | None]:
+    """Return the model that a request names, or else that of the encode it names, and that encode as a source.
+
+    Raises:
+        Problem: there is no such model or encode, or they do not belong together.
+
+    """
+    encode = find_encode(parts, owner, job, field) if job is not None else None
+    model = parts.catalogue.find(name or (encode.model if encode else None))
+    return model, codes_of(encode, model, field) if encode else None

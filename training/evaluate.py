@@ -47,9 +47,8 @@ from training.metrics.swaps import (
     held_out_clips,
     merge,
 )
-from training.motion import longest_run
 from training.report import Report
-from training.sources import kind_of, open_held_out, open_source
+from training.sources import Source, kind_of, open_held_out, open_source
 
 SEED = 11
 OBSERVED = 10  # frames before a prediction, as in the authors' code
@@ -121,28 +120,29 @@ def evaluate(
     """
     began, budget = time.monotonic(), budget or Budget()
     loaded = load_model(folder, choose_device(device))
+    kind = kind_of(loaded.config["data"])
     drawable = open_drawable(loaded.config["data"].get("name", ""), data, cache, budget.pool)
+    source: Source | None = None
     with Progress() as progress:
         if drawable:
             results = measure_swaps(loaded.model, drawable, cache, budget, progress)
             figure = swap_matrix(loaded.model, drawable, SEED + 1, progress)
         else:
             if data is None:
-                kind = loaded.config["data"].get("name", "own clips")
-                raise DataError(f"{loaded.name} learnt from {kind}: give their folder with --data")
-            source = open_source(kind_of(loaded.config["data"]), data, cache, clip_frames=2)
+                told = loaded.config["data"].get("name", "own clips")
+                raise DataError(f"{loaded.name} learnt from {told}: give their folder with --data")
+            source = open_source(kind, data, cache, clip_frames=2)
             results, figure = measure_clips(loaded.model, source.held_out, progress), None
-        strips, kind = None, kind_of(loaded.config["data"])
+        strips = None
         if isinstance(loaded.model, DrNET):
-            source = open_source(kind, data, cache, clip_frames=4)
+            source = source or open_source(kind, data, cache, clip_frames=4)
             probe = scene_probe(loaded.model, source.training, source.held_out, progress, steps=budget.scene_steps)
             results["scene"] = asdict(probe)
         if loaded.model.motion is not None:
-            held_out = open_held_out(kind, data, cache)
+            held_out = source.held_out if source else open_held_out(kind, data, cache)
             if isinstance(held_out, MovingDigits):
                 results["drift"] = asdict(drift(loaded.model, held_out, OBSERVED, budget.drifting))
-            ahead = min(budget.ahead, longest_run(held_out, OBSERVED + budget.ahead) - OBSERVED)
-            if ahead > 0:
+            if ahead := known_ahead(held_out, budget.ahead):
                 measured = futures(loaded.model, held_out, OBSERVED, ahead, budget.movements, progress)
                 results["prediction"] = asdict(measured)
                 strips = future_strips(loaded.model, held_out, OBSERVED, ahead, progress)
@@ -151,6 +151,11 @@ def evaluate(
     figures = {name: picture for name, picture in (("swaps", figure), ("futures", strips)) if picture}
     report.write(folder, docs, figures)
     return results
+
+
+def known_ahead(clips: Clips, most: int) -> int:
+    """How many frames after the observed ones some clip shows, at most so many; 0 where all clips are too short."""
+    return next((ahead for ahead in range(most, 0, -1) if clips.with_runs(OBSERVED + ahead)), 0)
 
 
 def device_of(loaded: LoadedModel) -> torch.device:

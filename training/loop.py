@@ -153,20 +153,12 @@ def check_finite(loss: Float[Tensor, ""], shown: Mapping[str, Tensor], step: int
 
 @contextlib.contextmanager
 def evaluating(model: Disentangler) -> Iterator[None]:
-    """Evaluation mode for a while, without gradients."""
+    """Evaluation mode for a while, without gradients, and then whatever mode it was in."""
+    before = model.training
     model.eval()
     with torch.inference_mode():
         yield
-    model.train()
-
-
-@contextlib.contextmanager
-def in_evaluation(module: torch.nn.Module) -> Iterator[None]:
-    """Evaluation mode for a while, and then whatever mode it was in."""
-    before = module.training
-    module.eval()
-    yield
-    module.train(before)
+    model.train(before)
 
 
 class Speedometer:

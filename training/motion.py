@@ -20,7 +20,7 @@ from models.motion import Motion, MotionConfig
 from training.data.errors import DataError
 from training.data.pool import Clips
 from training.errors import NonFiniteLoss
-from training.loop import in_evaluation, precision, seed_of
+from training.loop import evaluating, precision, seed_of
 from training.recipes import MotionRecipe
 from training.schedule import cosine_with_warmup
 
@@ -38,7 +38,6 @@ class CodedRuns:
     dynamic_var: Float[Tensor, " z"]
 
 
-@torch.inference_mode()
 def code_runs(
     model: Disentangler,
     clips: Clips,
@@ -59,7 +58,7 @@ def code_runs(
         raise DataError(f"no clip has {length} frames in a row, so there is no motion to learn")
     device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
     static, dynamic, unsure = [], [], []
-    with in_evaluation(model), precision(device):
+    with evaluating(model), precision(device):
         for first in range(0, count, BATCH):
             chosen = torch.randint(len(numbers), (min(BATCH, count - first),), generator=generator)
             runs = torch.stack([clips.run(numbers[int(which)], length, generator) for which in chosen]).to(device)

@@ -107,7 +107,7 @@ def sprites_vae() -> Recipe:
 def faces_vae() -> Recipe:
     """For `faces-vae`: as `sprites_vae`, on drawn faces with three dynamic factors and a pinned prior.
 
-    Without the pin the scale of the dynamic code, which nothing in the bound fixes, ran off at step 2600. At a
+    Without the pin the scale of the dynamic code, which nothing in the bound fixes, ran off in one run. At a
     dynamic weight of 0.5 turn and surprise take a dimension each, straight; a smile, worth few nats, gets one
     when the weight falls further.
     """

@@ -13,7 +13,7 @@ from service.forms import DECODE_FIELDS, described_job, json_body
 from service.json_bodies import read_json, text_field
 from service.negotiation import parse_prefer
 from service.parts import OwnerDep, Parts, PartsDep
-from service.submission import codes_of, find_encode, submit
+from service.submission import model_and_codes, submit
 
 router = APIRouter(tags=["make a job"])
 
@@ -40,8 +40,6 @@ async def decode(
 
 def _submit(parts: Parts, owner: str, fields: dict[str, Any], claim: Claim | None) -> JobRecord:
     name, job = text_field(fields, "model"), text_field(fields, "static_job")
-    encode = find_encode(parts, owner, job, "static_job") if job is not None else None
-    model = parts.catalogue.find(name or (encode.model if encode else None))
-    identity = codes_of(encode, model, "static_job") if encode else None
+    model, identity = model_and_codes(parts, owner, name, job, "static_job")
     said = {**fields, "kind": "decode", "model": model.name, "digest": model.digest, "identity": identity}
     return submit(parts, owner, said, claim=claim)

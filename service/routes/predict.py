@@ -14,7 +14,7 @@ from service.clips import clip_of
 from service.forms import PREDICT_FIELDS, PREDICT_FORM, described_job
 from service.negotiation import parse_prefer
 from service.parts import OwnerDep, Parts, PartsDep
-from service.submission import codes_of, find_encode, submit
+from service.submission import model_and_codes, submit
 from service.uploads import Form, FormShape, read_form
 
 router = APIRouter(tags=["make a job"])
@@ -53,11 +53,8 @@ def _submit(parts: Parts, owner: str, form: Form, claim: Claim | None) -> JobRec
         raise WrongValue.for_field(
             "video", "expected one: a file as video, the id of an upload as clip, or that of a finished encode as job"
         )
-    encode = find_encode(parts, owner, job, "job") if job is not None else None
-    model = parts.catalogue.find(name or (encode.model if encode else None))
-    if encode is not None:
-        source = codes_of(encode, model, "job")
-    else:
+    model, source = model_and_codes(parts, owner, name, job, "job")
+    if source is None:
         source = {"clip": form.files[0].writer.sha256 if clip is None else clip_of(parts, owner, clip)}
     said = {**fields, "kind": "predict", "model": model.name, "digest": model.digest, "source": source}
     return submit(parts, owner, said, form.files, claim)
