@@ -20,7 +20,8 @@ from typing import Literal
 import numpy as np
 from rich.progress import track
 
-from training.data.portrait import DYNAMIC, FACTORS, NUM_IDENTITIES, Identity, draw
+from training.data.identity import DYNAMIC, FACTORS, NUM_IDENTITIES, Identity
+from training.data.portrait import draw
 
 __all__ = [
     "DYNAMIC", "FACTORS", "NUM_IDENTITIES", "FacesPool", "Identity", "cached_pool", "draw", "identities",
