@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import httpx
 import pytest
 
+from tests.end_to_end.clips import drawn_faces, write_h264
 from tests.end_to_end.running import MODELS, System, start, stop, wait_until_ready
 
 
@@ -32,3 +33,8 @@ def system() -> Iterator[System]:
 def http(system: System) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=system.url, timeout=120) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def face_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_h264(tmp_path_factory.mktemp("clips") / "face.mp4", drawn_faces(0, motion=0))

@@ -1,62 +1,24 @@
 """The main job over HTTP, on the whole system: upload a clip; get codes, swaps, the plane; and look at the pixels."""
 
 import io
-import json
 import os
 import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.end_to_end.asking import FORMATS, arrays_of, finished, post_clip, post_swap
 from tests.end_to_end.clips import as_a_model_sees, decoded, drawn_faces, psnr, write_h264
 from tests.end_to_end.running import System, descendants
 from twofold.client import Client
 
 pytestmark = pytest.mark.timeout(240)
-
-WAIT = {"Prefer": "wait=60"}
-FORMATS = {
-    "json": "application/json",
-    "npz": "application/x-npz",
-    "png": "image/png",
-    "mp4": "video/mp4",
-    "webp": "image/webp",
-    "gif": "image/gif",
-}
-
-
-def post_clip(http: httpx.Client, path: Path, accept: str = "application/json", **fields: Any) -> httpx.Response:
-    with path.open("rb") as file:
-        return http.post("/encode", files={"video": file}, data=fields, headers={**WAIT, "Accept": accept})
-
-
-def arrays_of(answer: httpx.Response) -> dict[str, np.ndarray]:
-    assert answer.status_code == 200, answer.text[:1000]
-    assert answer.headers["Content-Type"] == "application/x-npz"
-    with np.load(io.BytesIO(answer.content), allow_pickle=False) as archive:
-        return dict(archive)
-
-
-def finished(http: httpx.Client, job_id: str, within: float) -> dict[str, Any]:
-    deadline = time.monotonic() + within
-    while True:
-        job: dict[str, Any] = http.get(f"/jobs/{job_id}").json()
-        if job["status"] in ("succeeded", "failed", "canceled"):
-            return job
-        assert time.monotonic() < deadline, f"still {job['status']} ({job['stage']}) after {within:.0f} s"
-        time.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def face_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_h264(tmp_path_factory.mktemp("clips") / "face.mp4", drawn_faces(0, motion=0))
 
 
 @pytest.fixture(scope="module")
@@ -126,13 +88,6 @@ def test_the_same_request_is_one_job_and_another_one_is_not(http, face_clip):
 
 def true_swap(first: int, second: int, motions: tuple[int, int]) -> np.ndarray:
     return np.stack([[drawn_faces(who, motion) for motion in motions] for who in (first, second)])
-
-
-def post_swap(http: httpx.Client, clips: list[Path], accept: str, **fields: str) -> httpx.Response:
-    """Both clips on both sides."""
-    contents = [(clip.name, clip.read_bytes()) for clip in clips]
-    files = [(side, content) for side in ("static", "dynamic") for content in contents]
-    return http.post("/swap", files=files, data=fields, headers={**WAIT, "Accept": accept})
 
 
 def test_a_swap_shows_the_right_face_doing_the_right_thing(http, tmp_path):
@@ -276,77 +231,6 @@ def test_a_broken_file_gets_a_clear_problem_and_the_next_request_works(http, sha
 
 def test_every_broken_file_of_the_folder_is_tried(shared_data):
     assert {path.name for path in (shared_data / "videos" / "invalid").iterdir()} == set(INVALID)
-
-
-def test_every_representation_of_an_encode_opens_elsewhere(http, face_clip, tmp_path):
-    check_representations(http, post_clip(http, face_clip), tmp_path, set(FORMATS), columns=2)
-
-
-def test_every_representation_of_a_swap_opens_elsewhere(http, face_clip, tmp_path):
-    other = write_h264(tmp_path / "other.mp4", drawn_faces(1, motion=1))
-    check_representations(
-        http, post_swap(http, [face_clip, other], "application/json"), tmp_path, set(FORMATS), columns=2
-    )
-
-
-def test_every_representation_of_a_grid_opens_elsewhere(http, tmp_path):
-    answer = http.get("/latent-grid", params={"seed": 1, "size": 3, "format": "json"})
-    check_representations(http, answer, tmp_path, {"json", "npz", "png"}, columns=3)
-
-
-def check_representations(
-    http: httpx.Client, answer: httpx.Response, folder: Path, given: set[str], columns: int
-) -> None:
-    assert answer.status_code == 200, answer.text
-    job = http.get(answer.headers["Location"]).json()
-    assert {FORMATS[name] for name in given} == set(job["results"])
-    for name, media_type in FORMATS.items():
-        by_format = http.get(f"/jobs/{job['id']}/result", params={"format": name})
-        by_accept = http.get(f"/jobs/{job['id']}/result", headers={"Accept": media_type})
-        if name not in given:
-            assert by_format.status_code == by_accept.status_code == 406
-            continue
-        assert by_format.headers["Content-Type"].split(";")[0] == media_type
-        assert by_format.content == by_accept.content
-        path = folder / f"result.{name}"
-        path.write_bytes(by_format.content)
-        opened = OPENERS[name](path)
-        if name in ("png", "mp4", "webp", "gif"):
-            assert opened.shape[-2] >= 64 * columns
-            assert opened.std() > 10
-
-
-def open_picture(path: Path) -> np.ndarray:
-    with Image.open(path) as picture:
-        picture.load()
-        return np.asarray(picture.convert("RGB"))
-
-
-def open_animation(path: Path) -> np.ndarray:
-    with Image.open(path) as picture:
-        assert picture.n_frames > 1
-        assert picture.info.get("loop") == 0
-        return np.asarray(picture.convert("RGB"))
-
-
-def open_movie(path: Path) -> np.ndarray:
-    frames = decoded(path)
-    assert len(frames) > 1
-    assert frames.shape[1] % 2 == frames.shape[2] % 2 == 0
-    # Faststart: the index comes before the pictures.
-    content = path.read_bytes()
-    assert content.index(b"moov") < content.index(b"mdat")
-    return frames
-
-
-OPENERS = {
-    "json": lambda path: json.loads(path.read_text()),
-    "npz": lambda path: np.load(path, allow_pickle=False).files,
-    "png": open_picture,
-    "mp4": open_movie,
-    "webp": open_animation,
-    "gif": open_animation,
-}
 
 
 def test_the_latent_grid_is_a_smooth_plane_of_one_identity(http):
