@@ -34,8 +34,8 @@ from models.drnet_blocks import (
     vgg_decoder,
     vgg_encoder,
 )
-from models.gaussian import Gaussian
-from models.motion import Range
+from models.gaussian import Gaussian, correlated_samples
+from models.motion import Range, in_range
 
 ContentKind = Literal["dcgan", "dcgan_unet", "vgg_unet"]
 PoseKind = Literal["dcgan", "resnet"]
@@ -50,6 +50,7 @@ class DrNETConfig:
     static_dim: int = 128
     dynamic_dim: int = 10
     unit_pose: bool = False  # pose codes of length 1 after tanh
+    unit_content: bool = False  # content codes too, as in the paper and not in the authors' later code
     width: int = 64  # channels at half the side, doubled at every further halving up to 8 times
     discriminator_hidden: int = 100
     batch_statistics: bool = False  # BatchNorm never leaves training mode, as in the authors' later stage; see `train`
@@ -130,6 +131,8 @@ class DrNET(Disentangler):
     def content(self, frames: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n s"], tuple[Tensor, ...]]:
         """h_c of each frame, and the maps that a U-Net's decoder needs beside it (else none)."""
         code, maps = self.content_encoder(frames.contiguous(memory_format=torch.channels_last))
+        if self.config.unit_content:
+            code = functional.normalize(code.float(), dim=1)
         return code, maps if self.decoder.joined else ()
 
     def pose(self, frames: Float[Tensor, "n c h w"]) -> Float[Tensor, "n z"]:
@@ -180,7 +183,7 @@ class DrNET(Disentangler):
         return Gaussian(mean, 2 * torch.log(self.get_buffer("pose_std").clamp_min(1e-6)).expand(len(static), -1))
 
     def sample_static(self, num: int, generator: torch.Generator) -> StaticCode:
-        """Contents from the Gaussian of training contents, clipped to the range of tanh.
+        """Contents from the Gaussian of training contents, in the range that contents have.
 
         Raises:
             ValueError: a U-Net's content is more than its code, so that there is nothing to draw it from.
@@ -188,9 +191,8 @@ class DrNET(Disentangler):
         """
         if self.decoder.joined:
             raise ValueError("a U-Net's static code has maps of a real frame beside it, which cannot be sampled")
-        factor = self.get_buffer("content_factor")
-        noise = torch.randn(num, self.static_dim, generator=generator).to(factor.device)
-        mean = (self.get_buffer("content_mean") + noise @ factor.T).clamp(-1, 1)
+        drawn = correlated_samples(self.get_buffer("content_mean"), self.get_buffer("content_factor"), num, generator)
+        mean = in_range("unit" if self.config.unit_content else "tanh", drawn)
         return StaticCode(mean, torch.zeros_like(mean))
 
     @torch.inference_mode()

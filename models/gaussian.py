@@ -31,6 +31,14 @@ class Gaussian:
         return -0.5 * (squared + self.log_var + math.log(2 * math.pi)).sum(-1)
 
 
+def correlated_samples(
+    mean: Float[Tensor, " d"], factor: Float[Tensor, "d d"], num: int, generator: torch.Generator
+) -> Float[Tensor, "num d"]:
+    """Draw from N(mean, factor factorᵀ); noise is drawn on the CPU, so that a seed means the same everywhere."""
+    noise = torch.randn(num, len(mean), generator=generator).to(mean)
+    return mean + noise @ factor.T
+
+
 def standard_normal_like(q: Gaussian) -> Gaussian:
     """N(0, I) of the shape of `q`."""
     return Gaussian(torch.zeros_like(q.mean), torch.zeros_like(q.log_var))

@@ -5,10 +5,11 @@ linear layer, two LSTM layers of 256 and a linear layer that gives the next pose
 
     h_p(t+1) = LSTM(h_p(1..t), h_c)
 
-Ours differs in four ways, each for a reason. Codes are standardised over training clips, as the scale of a VAE's
+Ours differs in five ways, each for a reason. Codes are standardised over training clips, as the scale of a VAE's
 codes is its own. The layer gives the *change* of the code, since motion is mostly smooth. A second output gives its
-variance, so that futures can be sampled; the mean alone is the paper's prediction. And it is trained on its own
-predictions too (`training.motion`): the authors' is shown true poses only, and drifts once it is left alone.
+variance, so that futures can be sampled; the mean alone is the paper's prediction. It is trained on its own
+predictions too (`training.motion`): the authors' is shown true poses only, and drifts once it is left alone. And
+samples are widened by what movements of training clips kept apart turn out to need.
 """
 
 from dataclasses import asdict, dataclass
@@ -58,6 +59,8 @@ class Motion(nn.Module):
         self.register_buffer("static_std", torch.ones(config.static_dim))
         self.register_buffer("dynamic_mean", torch.zeros(config.dynamic_dim))
         self.register_buffer("dynamic_std", torch.ones(config.dynamic_dim))
+        # How much wider futures are sampled than single steps say, so that they cover what comes.
+        self.register_buffer("widening", torch.ones(()))
 
     def sizes(self) -> dict[str, Any]:
         """The config, as JSON can hold it."""
@@ -96,7 +99,7 @@ class Motion(nn.Module):
             code = following.mean
             if generator is not None:
                 noise = torch.randn(code.shape, generator=generator).to(code)
-                code = self.in_range(code + following.std * noise)
+                code = self.in_range(code + self.get_buffer("widening") * following.std * noise)
             future.append(code)
             if len(future) == frames:
                 return torch.cat(future, dim=1)

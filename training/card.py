@@ -25,8 +25,8 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
     """What of the loss is worth saying, title and value."""
     if isinstance(recipe.loss, AdversarialLoss):
         return {
-            "weight of the similarity": f"{recipe.loss.similarity_weight:g}",
-            "weight of the adversary": f"{recipe.loss.adversarial_weight:g}",
+            "weight of the similarity": said(recipe.loss.similarity_weight),
+            "weight of the adversary": said(recipe.loss.adversarial_weight),
         }
     given = isinstance(recipe.network, UnorderedVAEConfig) and recipe.network.dynamic_sees_static
     return {
@@ -41,7 +41,7 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
 
 
 def said(weight: Anneal) -> str:
-    """How a KL term's weight goes over the run."""
+    """How a term's weight goes over the run."""
     if len(weight.points) == 1:
         level = weight(0.0)
         return "1 throughout, as in the paper" if level == 1 else f"{level:g} throughout"

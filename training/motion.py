@@ -4,7 +4,10 @@ The authors' code shows true poses at every step (teacher forcing), so that what
 never trained; and it leaves BatchNorm in training mode, so that a code depends on the batch. Here the encoders
 are in evaluation mode, every step's prediction from true codes is scored by its likelihood, and from the same
 observed frames the future is rolled out, mean after mean, over a horizon that grows while the run goes on, and is
-held to the true codes with gradients through the whole of it.
+held to the true codes with gradients through the whole of it. The static code is drawn from its posterior at every
+step, so that a movement is not known by the face that made it.
+
+Last, the samples' spread is calibrated on movements that were kept apart.
 """
 
 import math
@@ -12,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from einops import rearrange
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from models.disentangler import Disentangler
@@ -25,6 +29,9 @@ from training.recipes import MotionRecipe
 from training.schedule import cosine_with_warmup
 
 BATCH = 50  # runs encoded at a time
+KEPT_APART = 10  # one run in so many calibrates the samples instead
+CENTRAL = 0.9  # share of the samples that should hold as large a share of what comes
+WIDENINGS = tuple(1 + 0.1 * step for step in range(21))
 LEAST_FRAMES = 6  # of a run: fewer hold no motion worth learning
 
 
@@ -34,7 +41,8 @@ class CodedRuns:
 
     static: Float[Tensor, "n s"]
     dynamic: Float[Tensor, "n t z"]
-    static_var: Float[Tensor, " s"]  # mean variance of the posteriors; 0 where a family has none
+    static_std: Float[Tensor, "n s"]  # of each posterior; 0 where a family has none
+    static_var: Float[Tensor, " s"]  # mean variance of the posteriors
     dynamic_var: Float[Tensor, " z"]
 
 
@@ -57,7 +65,7 @@ def code_runs(
     if not numbers:
         raise DataError(f"no clip has {length} frames in a row, so there is no motion to learn")
     device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
-    static, dynamic, unsure = [], [], []
+    static, dynamic, std, unsure = [], [], [], []
     with evaluating(model), precision(device):
         for first in range(0, count, BATCH):
             chosen = torch.randint(len(numbers), (min(BATCH, count - first),), generator=generator)
@@ -65,10 +73,11 @@ def code_runs(
             who, codes = model.encode(runs[:, :observed]).static, model.encode(runs).dynamic
             static.append(who.mean.float().cpu())
             dynamic.append(codes.mean.float().cpu())
+            std.append(who.std.float().cpu())
             unsure.append((who.std.float().square().mean(0).cpu(), codes.std.float().square().mean((0, 1)).cpu()))
             on_run(first + len(chosen))
     static_var, dynamic_var = (torch.stack(parts).mean(0) for parts in zip(*unsure, strict=True))
-    return CodedRuns(torch.cat(static), torch.cat(dynamic), static_var, dynamic_var)
+    return CodedRuns(torch.cat(static), torch.cat(dynamic), torch.cat(std), static_var, dynamic_var)
 
 
 def new_motion(model: Disentangler, runs: CodedRuns, recipe: MotionRecipe) -> Motion:
@@ -140,17 +149,18 @@ def train_motion(
     runs = code_runs(model, clips, recipe.runs, length, observed, recipe.seed, lambda done: on_step(done, {}))
     motion = new_motion(model, runs, recipe)
     optimizer = torch.optim.Adam(motion.parameters(), recipe.learning_rate)
+    kept = max(1, len(runs.static) // KEPT_APART)
     on_stage("teaching motion", recipe.steps)
     for step in range(recipe.steps):
         generator = torch.Generator().manual_seed(seed_of(recipe.seed, step))
-        chosen = torch.randint(len(runs.static), (recipe.batch,), generator=generator)
+        chosen = kept + torch.randint(len(runs.static) - kept, (recipe.batch,), generator=generator)
+        who = runs.static[chosen]
+        who = who + runs.static_std[chosen] * torch.randn(who.shape, generator=generator)
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * cosine_with_warmup(step, recipe.steps, 100)
         grown = min(1.0, (step + 1) / (recipe.growing * recipe.steps))
         horizon = max(1, math.ceil(grown * (length - observed)))
-        loss, terms = motion_loss(
-            motion, runs.static[chosen], runs.dynamic[chosen], observed, horizon, recipe.own_weight
-        )
+        loss, terms = motion_loss(motion, who, runs.dynamic[chosen], observed, horizon, recipe.own_weight)
         if not math.isfinite(float(loss.detach())):
             raise NonFiniteLoss(f"the motion's loss is not finite at step {step} ({terms}): lower its learning rate")
         optimizer.zero_grad(set_to_none=True)
@@ -158,7 +168,40 @@ def train_motion(
         torch.nn.utils.clip_grad_norm_(motion.parameters(), 1.0)
         optimizer.step()
         on_step(step + 1, terms)
-    return motion.eval().requires_grad_(False)
+    motion.eval().requires_grad_(False)
+    motion.get_buffer("widening").fill_(calibrated(motion, runs.static[:kept], runs.dynamic[:kept], observed))
+    return motion
+
+
+@torch.inference_mode()
+def calibrated(
+    motion: Motion, static: Float[Tensor, "n s"], dynamic: Float[Tensor, "n t z"], observed: int, samples: int = 40
+) -> float:
+    """The least widening with which the central 90 % of sampled futures hold 90 % of what came, or the largest.
+
+    A single step's likelihood, as it is trained, does not answer for what twenty steps add up to: their errors go
+    together, and a step's own spread is that of codes, not of people who change their minds.
+    """
+    truth = dynamic[:, observed:]
+    for widening in WIDENINGS:
+        motion.get_buffer("widening").fill_(widening)
+        futures = motion.roll_out(
+            dynamic[:, :observed].repeat(samples, 1, 1),
+            static.repeat(samples, 1),
+            truth.shape[1],
+            torch.Generator().manual_seed(0),
+        )
+        inside = within_central(rearrange(futures, "(n b) t z -> n b t z", n=samples), truth)
+        if float(inside.float().mean()) >= CENTRAL:
+            return widening
+    return WIDENINGS[-1]
+
+
+def within_central(samples: Float[Tensor, "n b t z"], truth: Float[Tensor, "b t z"]) -> Bool[Tensor, "b t z"]:
+    """Whether the truth lies within the central 90 % of the samples, code by code."""
+    tail = (1 - CENTRAL) / 2
+    low, high = (torch.quantile(samples, share, dim=0) for share in (tail, 1 - tail))
+    return (truth >= low) & (truth <= high)
 
 
 def longest_run(clips: Clips, wanted: int) -> int:

@@ -94,8 +94,8 @@ class AdversarialObjective:
         adversarial = functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, 0.5))
         yield Terms(
             loss=reconstruction
-            + self.weights.similarity_weight * similarity
-            + self.weights.adversarial_weight * adversarial,
+            + self.weights.similarity_weight(progress) * similarity
+            + self.weights.adversarial_weight(progress) * adversarial,
             shown={
                 "reconstruction": reconstruction.detach(),
                 "similarity": similarity.detach(),

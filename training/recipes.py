@@ -22,8 +22,8 @@ class VariationalLoss:
 class AdversarialLoss:
     """DrNET's: reconstruction + α similarity + β adversarial; by default the weights of the authors' code."""
 
-    similarity_weight: float = 1.0  # α
-    adversarial_weight: float = 1e-4  # β
+    similarity_weight: Anneal = field(default_factory=Anneal)  # α
+    adversarial_weight: Anneal = field(default_factory=lambda: Anneal(((0.0, 1e-4),)))  # β
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,6 +123,27 @@ def faces_vae() -> Recipe:
     )
 
 
+def faces_vae_again() -> Recipe:
+    """A second round for `faces-vae`, begun with its weights (`--from faces-vae`)."""
+    return second_round(faces_vae())
+
+
+def sprites_vae_again() -> Recipe:
+    """A second round for `sprites-vae`, begun with its weights (`--from sprites-vae`)."""
+    return second_round(sprites_vae())
+
+
+def second_round(recipe: Recipe) -> Recipe:
+    """Half as many steps, in which the static code is free to hold more once again, and motion stays what it is.
+
+    What moves few pixels enters the static code late, while noise in it is dear to nobody: so the weight of its KL
+    begins low again. The weight of the dynamic KL stays at its last value, so that no motion is learnt anew.
+    """
+    assert isinstance(recipe.loss, VariationalLoss)
+    last = recipe.loss.dynamic_weight.points[-1][1]
+    return replace(recipe, steps=recipe.steps // 2, loss=replace(recipe.loss, dynamic_weight=Anneal(((0.0, last),))))
+
+
 def sprites_vae_paper() -> Recipe:
     """The paper's sizes and bound: 256 filters, f 512, batch 120, 43 000 steps; needs a GPU.
 
@@ -151,19 +172,25 @@ def own_clips() -> Recipe:
 def digits_drnet() -> Recipe:
     """For `digits-drnet`: two coloured digits, with the networks and weights of the authors' code.
 
-    Content 64 and pose 5 are the sizes of their first code (their later one has 128 and 10). Frames of one
-    example are less than 20 apart (their `max_step`). The content has no skips, as in the paper: a U-Net would
-    copy digits from where the content's frame has them. Batch and steps are a CPU's: theirs were 100 clips and
-    100 000 steps.
+    Content 64 and pose 5 are the sizes of their first code (their later one has 128 and 10). Both have length 1, as
+    in the paper. The similarity term comes in late and light: at its full weight from the start contents become one
+    and the same before the decoder has a use for them, and stay so for thousands of steps. Frames of one example
+    are less than 20 apart (their `max_step`). The content has no skips, as in the paper: a U-Net would copy digits
+    from where the content's frame has them. Batch and steps are a CPU's: theirs were 100 clips and 100 000 steps.
     """
     return Recipe(
         name="digits-drnet",
         data="digits",
-        network=DrNETConfig(content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=5, unit_pose=True),
-        loss=AdversarialLoss(),
+        network=DrNETConfig(
+            content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=5, unit_pose=True, unit_content=True
+        ),
+        loss=AdversarialLoss(
+            similarity_weight=Anneal(((0.0, 0.0), (0.1, 0.0), (0.4, 0.1))),
+            adversarial_weight=Anneal(((0.0, 0.01),)),
+        ),
         clip_frames=4,
-        batch=32,
-        steps=8_000,
+        batch=16,
+        steps=9_000,
         learning_rate=2e-3,
     )
 
@@ -187,7 +214,11 @@ def digits_drnet_reference() -> Recipe:
 
 def digits_drnet_alone() -> Recipe:
     """As `digits_drnet` without the adversary, to show what it is for."""
-    return replace(digits_drnet(), name="digits-drnet-alone", loss=AdversarialLoss(adversarial_weight=0.0))
+    recipe = digits_drnet()
+    assert isinstance(recipe.loss, AdversarialLoss)
+    return replace(
+        recipe, name="digits-drnet-alone", loss=replace(recipe.loss, adversarial_weight=Anneal(((0.0, 0.0),)))
+    )
 
 
 def faces_drnet() -> Recipe:
@@ -196,7 +227,7 @@ def faces_drnet() -> Recipe:
         digits_drnet(),
         name="faces-drnet",
         data="faces",
-        network=DrNETConfig(content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=5),
+        network=DrNETConfig(content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=5, unit_content=True),
     )
 
 
@@ -206,7 +237,9 @@ def norb_drnet() -> Recipe:
     The paper's weight of the adversary for NORB was not at hand: it is the authors' code's, as for the digits.
     Batch and steps are a CPU's. The authors tell that a pose of 2 numbers needs no adversary here, one of 10 does.
     """
-    network = DrNETConfig(content="dcgan", pose="dcgan", static_dim=128, dynamic_dim=10, unit_pose=True)
+    network = DrNETConfig(
+        content="dcgan", pose="dcgan", static_dim=128, dynamic_dim=10, unit_pose=True, unit_content=True
+    )
     return replace(digits_drnet(), name="norb-drnet", data="norb", network=network)
 
 
@@ -222,7 +255,9 @@ def kth_drnet() -> Recipe:
         digits_drnet(),
         name="kth-drnet",
         data="kth",
-        network=DrNETConfig(content="vgg_unet", pose="resnet", static_dim=128, dynamic_dim=24, unit_pose=True),
+        network=DrNETConfig(
+            content="vgg_unet", pose="resnet", static_dim=128, dynamic_dim=24, unit_pose=True, unit_content=True
+        ),
         batch=16,
         steps=8_000,
     )
@@ -232,7 +267,9 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     recipe.__name__: recipe
     for recipe in (
         faces_vae,
+        faces_vae_again,
         sprites_vae,
+        sprites_vae_again,
         sprites_vae_paper,
         digits_drnet,
         digits_drnet_reference,

@@ -62,21 +62,29 @@ def statistics_of(model: Disentangler, held_out: Clips, num_clips: int = 300) ->
 
 
 @torch.inference_mode()
-def keep_spread(model: DrNET, training: Clips, num_clips: int = 500) -> None:
-    """Store in the model how its codes are spread over training clips: DrNET has no densities of its own."""
+def keep_spread(model: Disentangler, training: Clips, num_clips: int = 500) -> None:
+    """Store in the model how its codes are spread over training clips, to draw identities from.
+
+    DrNET has no densities of its own, so that it keeps the poses' spread too.
+    """
     generator = torch.Generator().manual_seed(0)
     device = next(model.parameters()).device
     codes = [model.encode(training.draw(10, 4, generator).to(device)) for _ in range(max(1, num_clips // 10))]
     content = torch.cat([code.static.mean for code in codes]).double()
     poses = torch.cat([code.dynamic.mean for code in codes]).flatten(0, 1)
-    # A code that never varies has no variance to decompose: the least is a thousandth of tanh's range.
+    # A code that never varies has no variance to decompose: the least deviation is a thousandth.
     covariance = content.T.cov() + 1e-6 * torch.eye(model.static_dim, dtype=content.dtype, device=device)
-    spread = {
-        "content_mean": content.mean(0),
-        "content_factor": torch.linalg.cholesky(covariance),
-        "pose_mean": poses.mean(0),
-        "pose_std": poses.std(0).clamp_min(1e-3),
-    }
+    mean, factor = content.mean(0), torch.linalg.cholesky(covariance)
+    spread = (
+        {
+            "content_mean": mean,
+            "content_factor": factor,
+            "pose_mean": poses.mean(0),
+            "pose_std": poses.std(0).clamp_min(1e-3),
+        }
+        if isinstance(model, DrNET)
+        else {"static_mean": mean, "static_factor": factor}
+    )
     for name, value in spread.items():
         model.get_buffer(name).copy_(value)
 

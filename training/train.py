@@ -174,8 +174,7 @@ def new_model(recipe: Recipe) -> Disentangler:
 
 def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) -> Path:
     """Write the model folder of a trained model, with its statistics over held-out clips."""
-    if isinstance(model, DrNET):
-        keep_spread(model, source.training)
+    keep_spread(model, source.training)
     statistics: dict[str, Any] = statistics_of(model, source.held_out)
     save_model(
         folder,

@@ -11,6 +11,7 @@ from training.data.digits import MovingDigits
 from training.evaluate import Budget, evaluate
 from training.objectives import AdversarialObjective, discriminator_terms
 from training.recipes import RECIPES, AdversarialLoss
+from training.schedule import Anneal
 from training.train import Places, run_recipe, shortened
 
 CONFIG = DrNETConfig(content="dcgan", pose="dcgan", static_dim=6, dynamic_dim=3, width=4, discriminator_hidden=64)
@@ -47,7 +48,7 @@ def test_the_discriminators_step_teaches_the_discriminator_alone(model, frames):
 
 
 def test_the_main_step_teaches_all_but_the_discriminator(model, frames):
-    losses = AdversarialObjective(AdversarialLoss(adversarial_weight=1.0))(model, frames, 0.0)
+    losses = AdversarialObjective(AdversarialLoss(adversarial_weight=throughout(1.0)))(model, frames, 0.0)
     next(losses)
     next(losses).loss.backward()
     assert not learns(model.discriminator)
@@ -55,12 +56,18 @@ def test_the_main_step_teaches_all_but_the_discriminator(model, frames):
     assert next(losses, None) is None
 
 
+def throughout(weight):
+    """A weight that never changes."""
+    return Anneal(((0.0, weight),))
+
+
 def gradient_at_frames(model, frames, weight):
     """What a weight of one term changes in the gradient at the four frames of each clip, of each frame the largest."""
     gradients = []
     for of_term in (0.0, 1.0):
         seen = frames.clone().requires_grad_()
-        weights = AdversarialLoss(**{"similarity_weight": 0.0, "adversarial_weight": 0.0} | {weight: of_term})
+        none = {"similarity_weight": throughout(0.0), "adversarial_weight": throughout(0.0)}
+        weights = AdversarialLoss(**none | {weight: throughout(of_term)})
         losses = AdversarialObjective(weights)(model, seen, 0.0)
         next(losses)
         next(losses).loss.backward()

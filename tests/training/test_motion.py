@@ -1,5 +1,6 @@
 """A motion model learns what moves: it predicts better than standing still, and better alone for having been alone."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,16 @@ from training.data.errors import DataError
 from training.data.pool import ClipPool
 from training.data.sheets import Pose
 from training.data.sprites import movements
-from training.motion import CodedRuns, MotionRecipe, code_runs, longest_run, motion_loss, new_motion, train_motion
+from training.motion import (
+    CodedRuns,
+    MotionRecipe,
+    calibrated,
+    code_runs,
+    longest_run,
+    motion_loss,
+    new_motion,
+    train_motion,
+)
 
 SMALL = MotionRecipe(hidden=24, runs=24, length=16, observed=6, batch=24, steps=300, learning_rate=1e-2)
 
@@ -80,7 +90,11 @@ def test_gradients_go_through_the_whole_roll_out() -> None:
 
 def coded() -> CodedRuns:
     return CodedRuns(
-        torch.randn(5, 16, generator=torch.Generator().manual_seed(0)), circles(5, 20), torch.zeros(16), torch.zeros(2)
+        torch.randn(5, 16, generator=torch.Generator().manual_seed(0)),
+        circles(5, 20),
+        torch.zeros(5, 16),
+        torch.zeros(16),
+        torch.zeros(2),
     )
 
 
@@ -96,10 +110,22 @@ def test_surprise_is_the_entropy_of_what_is_known_exactly_but_for_noise() -> Non
     assert set(terms) == {"surprise"}, "with no weight of its own nothing is rolled out: teacher forcing"
 
 
+def test_samples_are_widened_until_they_hold_what_came() -> None:
+    """Against closed form: steps that say N(this code, 0.1²) of a walk whose steps are twice as wide."""
+    motion = new_motion(Turning(UnorderedVAEConfig.tiny()), coded(), SMALL)
+    for value in (motion.change.weight, motion.change.bias, motion.log_var.weight, motion.log_var.bias):
+        torch.nn.init.zeros_(value)
+    motion.get_buffer("dynamic_std").fill_(1.0)
+    torch.nn.init.constant_(motion.log_var.bias, 2 * math.log(0.1))
+    walk = 0.2 * torch.randn(200, 16, 2, generator=torch.Generator().manual_seed(5)).cumsum(1)
+    assert calibrated(motion, torch.zeros(200, 16), walk, 6) == pytest.approx(2.0, abs=0.21)
+
+
 def test_an_unused_dimension_is_measured_by_its_posteriors_spread() -> None:
     runs = CodedRuns(
         1e-3 * torch.randn(5, 16),
         torch.stack([torch.randn(5, 20), 1e-3 * torch.randn(5, 20)], -1),
+        torch.ones(5, 16),
         torch.ones(16),
         torch.tensor([0.01, 1.0]),
     )

@@ -26,10 +26,10 @@ from models.motion import Motion
 from training.data.pool import Clips
 from training.metrics.ssim import frame_ssim
 from training.metrics.swaps import as_bytes, frame_psnr
+from training.motion import within_central
 
 SAMPLES = 40
 BATCH = 50  # movements at a time
-CENTRAL = 0.9  # share of the samples that a well-calibrated spread has around the truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,7 @@ def futures(
             made[name].append(as_bytes(model.decode(codes.static, dynamic)))
         true.append(as_bytes(batch[:, observed:]))
         samples = sample_futures(model.motion, codes, ahead, first)
-        low, high = (torch.quantile(samples, share, dim=0) for share in ((1 - CENTRAL) / 2, (1 + CENTRAL) / 2))
-        within = ((later >= low) & (later <= high)).float()
+        within = within_central(samples, later).float()
         used = (later.std(1, keepdim=True) > 0.2 * std).float() if ahead > 1 else torch.ones_like(within[:, :1])
         covered.append(torch.stack([(within * used).sum((0, 2)), used.expand_as(within).sum((0, 2))]).cpu())
         spread.append((samples.std(0) / std).mean((0, 2)).cpu() * len(turns))
