@@ -52,14 +52,14 @@ def _crop(value: Any) -> Any:
 
 
 def _dims(value: Any) -> Any:
-    if value == "auto":
+    if value in ("auto", "principal"):
         return value
     if isinstance(value, str) and re.fullmatch(r" *[0-9]{1,4} *, *[0-9]{1,4} *", value):
         value = [int(part) for part in value.split(",")]
     numbers = isinstance(value, list | tuple) and all(type(part) is int and part >= 0 for part in value)
     if numbers and len(value) == 2 and value[0] != value[1]:
         return f"{value[0]},{value[1]}"
-    raise ValueError(f"expected auto, or two different dimensions such as 0,1, got {value!r:.60}")
+    raise ValueError(f"expected auto, principal, or two different dimensions such as 0,1, got {value!r:.60}")
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]

@@ -52,7 +52,7 @@ class GridRequest(Request):
     static: Source | None = None
     seed: Seed | None = Field(None, description="draws an identity from the prior")
     size: Annotated[Whole, Field(ge=2, le=31, description="pictures along each side")] = 9
-    dims: Annotated[Dims, Field(description="auto (the two most active), or two dimensions")] = "auto"
+    dims: Annotated[Dims, Field(description="auto (the two most active), principal (axes), or two dimensions")] = "auto"
     extent: Annotated[
         Decimal, Field(gt=0, le=10, description="half the plane's width in prior standard deviations")
     ] = 2.5

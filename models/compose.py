@@ -1,12 +1,10 @@
-"""What codes are for, written once for all families: transfer, swap, a path, the plane of one identity, futures."""
+"""What codes are for, written once for all families: transfer, swap, a path, futures, motions of nobody."""
 
-from collections.abc import Mapping, Sequence
-from statistics import NormalDist
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from einops import rearrange, repeat
+from einops import repeat
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -15,7 +13,6 @@ from models.disentangler import Disentangler, decode_in_chunks
 from models.motion import in_range
 
 Transfer = Literal["raw", "prior"]
-Spacing = Literal["linear", "quantile"]
 
 
 def as_pictures(frames: Float[Tensor, "*n c h w"]) -> UInt8[np.ndarray, "*n h w c"]:
@@ -141,54 +138,3 @@ def sample_motion(
     if model.motion is None or frames == 1:
         return first
     return torch.cat([first, model.motion.roll_out(first, static.mean, frames - 1, generator)], dim=1)
-
-
-def active_dims(statistics: Mapping[str, Any], dynamic_dim: int) -> tuple[int, int]:
-    """The two most active dynamic dimensions, by the model's statistics; the first two without any.
-
-    Raises:
-        ValueError: the model has a single dynamic dimension, so there is no plane.
-
-    """
-    if dynamic_dim < 2:
-        raise ValueError(f"a plane needs 2 dynamic dimensions, this model has {dynamic_dim}")
-    order: Sequence[int] = statistics.get("dynamic", {}).get("order", range(dynamic_dim))
-    return order[0], order[1]
-
-
-def axis(size: int, extent: float, spacing: Spacing) -> Float[Tensor, " size"]:
-    """Positions along one side of the plane, in prior standard deviations.
-
-    "linear" goes in equal steps from −extent to extent; "quantile" in equal shares of the prior's mass
-    between them, which is denser at the middle, as in the paper's figures of the latent plane.
-    """
-    if spacing == "linear":
-        return torch.linspace(-extent, extent, size)
-    normal = NormalDist()
-    first, last = normal.cdf(-extent), normal.cdf(extent)
-    return torch.tensor([normal.inv_cdf(first + (last - first) * i / (size - 1)) for i in range(size)])
-
-
-@torch.inference_mode()
-def latent_grid(
-    model: Disentangler,
-    static: StaticCode,
-    size: int,
-    dims: tuple[int, int],
-    extent: float = 2.5,
-    spacing: Spacing = "linear",
-    chunk: int = 64,
-) -> tuple[UInt8[np.ndarray, "row column h w c"], Float[np.ndarray, "row column z"]]:
-    """The plane of two dynamic dimensions of one identity, and its coordinates.
-
-    The first of `dims` rises to the right, the second upwards, `extent` prior standard deviations to
-    each side of the prior's mean; every other dimension stays at that mean.
-    """
-    prior = model.prior(static)
-    steps = axis(size, extent, spacing).to(prior.mean.device)
-    coordinates = prior.mean[0].expand(size, size, -1).clone()
-    coordinates[:, :, dims[0]] += (steps * prior.std[0, dims[0]])[None, :]
-    coordinates[:, :, dims[1]] += (steps.flip(0) * prior.std[0, dims[1]])[:, None]
-    frames = decode_in_chunks(model, static, rearrange(coordinates, "r c z -> (r c) z"), chunk)
-    pictures = rearrange(as_pictures(frames), "(r c) h w k -> r c h w k", r=size)
-    return pictures, coordinates.float().cpu().numpy()

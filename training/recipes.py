@@ -134,14 +134,14 @@ def sprites_vae_again() -> Recipe:
 
 
 def second_round(recipe: Recipe) -> Recipe:
-    """Half as many steps, in which the static code is free to hold more once again, and motion stays what it is.
+    """9000 steps more, in which the static code is free to hold more once again, and motion stays what it is.
 
     What moves few pixels enters the static code late, while noise in it is dear to nobody: so the weight of its KL
     begins low again. The weight of the dynamic KL stays at its last value, so that no motion is learnt anew.
     """
     assert isinstance(recipe.loss, VariationalLoss)
     last = recipe.loss.dynamic_weight.points[-1][1]
-    return replace(recipe, steps=recipe.steps // 2, loss=replace(recipe.loss, dynamic_weight=Anneal(((0.0, last),))))
+    return replace(recipe, steps=9_000, loss=replace(recipe.loss, dynamic_weight=Anneal(((0.0, last),))))
 
 
 def sprites_vae_paper() -> Recipe:
@@ -172,21 +172,23 @@ def own_clips() -> Recipe:
 def digits_drnet() -> Recipe:
     """For `digits-drnet`: two coloured digits, with the networks and weights of the authors' code.
 
-    Content 64 and pose 5 are the sizes of their first code (their later one has 128 and 10). Both have length 1, as
-    in the paper. The similarity term comes in late and light: at its full weight from the start contents become one
-    and the same before the decoder has a use for them, and stay so for thousands of steps. Frames of one example
-    are less than 20 apart (their `max_step`). The content has no skips, as in the paper: a U-Net would copy digits
-    from where the content's frame has them. Batch and steps are a CPU's: theirs were 100 clips and 100 000 steps.
+    Content 64 is the size of their first code, pose 10 of their later one. Both have length 1, as in the paper. The
+    similarity comes in late and light: at its full weight from the start contents become one and the same before the
+    decoder has a use for them, and stay so for thousands of steps. The adversary comes in late too: frames of a
+    clip show digits in places near each other, so that it is against exact places as long as nothing else is told.
+    Frames of one example are less than 20 apart (their `max_step`). The content has no skips, as in the paper: a
+    U-Net would copy digits from where the content's frame has them. Batch and steps are a CPU's: theirs were 100
+    clips and 100 000 steps.
     """
     return Recipe(
         name="digits-drnet",
         data="digits",
         network=DrNETConfig(
-            content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=5, unit_pose=True, unit_content=True
+            content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=10, unit_pose=True, unit_content=True
         ),
         loss=AdversarialLoss(
-            similarity_weight=Anneal(((0.0, 0.0), (0.1, 0.0), (0.4, 0.1))),
-            adversarial_weight=Anneal(((0.0, 0.01),)),
+            similarity_weight=Anneal(((0.0, 0.0), (0.2, 0.0), (0.6, 0.1))),
+            adversarial_weight=Anneal(((0.0, 1e-4), (0.5, 1e-4), (0.75, 2e-3))),
         ),
         clip_frames=4,
         batch=16,

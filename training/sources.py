@@ -9,6 +9,7 @@ import torch
 
 from training.data.digits import MovingDigits
 from training.data.errors import DataError
+from training.data.face_clips import FaceClips
 from training.data.faces import cached_pool
 from training.data.kth import NUM_FILES, PERSONS, SEQUENCES, Performances, Persons, find_recordings, read_sequences
 from training.data.norb import CLIPS, Turns
@@ -17,7 +18,7 @@ from training.data.sheets import ARTISTS
 from training.data.sprites import Sprites, sprite_pool
 from training.data.videos import find_videos, read_videos, split_clips, video_pool
 
-FACES_TRAIN, FACES_TEST, FACES_FRAMES = 3000, 300, 40
+FACES_TEST, FACES_FRAMES = 300, 40
 DIGITS_TEST = 300  # held-out clips
 # Which data set a model's card names.
 BY_CARD = {
@@ -79,20 +80,17 @@ def kind_of(card: Mapping[str, str]) -> str:
 
 
 def faces_source(cache: Path) -> Source:
-    """Drawn faces: 3000 identities with 40 frames each, and 300 others held out."""
+    """Drawn faces: every identity of the training split, drawn as they come, and 300 others held out."""
     processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    pools = (
-        cached_pool(cache, "faces_train", "train", FACES_TRAIN, FACES_FRAMES, processes=processes),
-        cached_pool(cache, "faces_test", "test", FACES_TEST, FACES_FRAMES, processes=processes),
-    )
-    training, held_out = (ClipPool.of_equal_clips(torch.tensor(pool.images)) for pool in pools)
+    held_out = cached_pool(cache, "faces_test", "test", FACES_TEST, FACES_FRAMES, processes=processes)
+    training = FaceClips("train", FACES_FRAMES)
     return Source(
         training,
-        held_out,
+        ClipPool.of_equal_clips(torch.tensor(held_out.images)),
         {
             "name": "drawn faces",
             "licence": "none needed: drawn by this project's own generator",
-            "split": f"{FACES_TRAIN} identities of the training split; the test split's are other identities",
+            "split": f"{len(training)} identities train; {FACES_TEST} of the test split's, which are others, held out",
             "source": "training/data/faces.py",
         },
     )

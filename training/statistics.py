@@ -10,6 +10,7 @@ from torch import Tensor
 
 from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks
 from models.drnet import DrNET
+from models.plane import principal_axes
 from training.data.pool import Clips, as_bytes, as_floats
 from training.data.videos import through_h264
 
@@ -26,7 +27,8 @@ def statistics_of(model: Disentangler, held_out: Clips, num_clips: int = 300) ->
     resolution cost a clip of 64 pixels some dB, which do not make it foreign.
 
     `order` ranks dynamic dimensions by activity: the variance of the posterior means over frames, in
-    units of the mean posterior variance, which is large where a dimension tells frames apart.
+    units of the mean posterior variance, which is large where a dimension tells frames apart. `axes` are the
+    principal ones of the means, each as long as its standard deviation.
     """
     generator = torch.Generator().manual_seed(0)
     device = next(model.parameters()).device
@@ -57,6 +59,7 @@ def statistics_of(model: Disentangler, held_out: Clips, num_clips: int = 300) ->
             "std": mean.std(0).tolist(),
             "prior_std": torch.cat(prior_stds).mean(0).tolist(),
             "order": activity.argsort(descending=True).tolist(),
+            "axes": principal_axes(mean).tolist(),
         },
     }
 

@@ -190,7 +190,9 @@ def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) ->
 
 def told(recipe: Recipe) -> dict[str, Any]:
     """What the model's config says of the run: a published recipe's name, and how far it was followed."""
-    published = next((name for name, make in RECIPES.items() if make().name == recipe.name), None)
+    published = next(
+        (name for name, make in RECIPES.items() if (make().name, make().loss) == (recipe.name, recipe.loss)), None
+    )
     return {
         "recipe": published,
         "steps": recipe.steps,

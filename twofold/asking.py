@@ -122,13 +122,14 @@ def show_models(models: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     if as_json:
         print(json.dumps(list(models)))
         return
-    table = Table("model", "family", "picture", "static", "dynamic", "learnt from", "licence", box=None)
+    table = Table("model", "family", "picture", "static", "dynamic", "motion", "learnt from", "licence", box=None)
     for model in models:
         data = model.get("data") or {}
         size = f"{model.get('image_size')}²×{model.get('channels')}"
         codes = (str(model.get("static_dim")), str(model.get("dynamic_dim")))
         about = (str(data.get("name", "")), str(data.get("licence", "")))
-        table.add_row(str(model["name"]), str(model["family"]), size, *codes, *about)
+        motion = "yes" if model.get("motion") else "no"
+        table.add_row(str(model["name"]), str(model["family"]), size, *codes, motion, *about)
     Console().print(table)
     if not models:
         sys.stderr.write("no models are served: TWOFOLD_MODELS_DIR names a folder of your own\n")

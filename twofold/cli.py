@@ -128,7 +128,9 @@ def grid(
     job: Annotated[str | None, typer.Option(help="Whose plane: that of a finished encode.")] = None,
     seed: Annotated[int | None, typer.Option(help="Whose plane: one drawn from the prior.")] = None,
     size: Annotated[int | None, typer.Option(min=2, max=31, help="Pictures a side; 9 unless told.")] = None,
-    dims: Annotated[str | None, typer.Option(help='Two dimensions, as "0,3"; else the two most active.')] = None,
+    dims: Annotated[
+        str | None, typer.Option(help='Two of them, as "0,3"; or principal (axes); else the most active.')
+    ] = None,
     extent: Annotated[float | None, typer.Option(help="How far, in prior standard deviations; 2.5.")] = None,
     spacing: Annotated[str | None, typer.Option(help="linear or quantile.")] = None,
     url: Url = None,

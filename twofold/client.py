@@ -98,7 +98,10 @@ class Client(Connection):
         spacing: Literal["linear", "quantile"] | None = None,
         progress: ProgressCallback | None = None,
     ) -> LatentGrid:
-        """Return the dynamic plane of one identity: an earlier encode's (or its job's id), or one drawn by seed."""
+        """Return the dynamic plane of one identity: an earlier encode's (or its job's id), or one drawn by seed.
+
+        `dims` are two dimensions, "auto" (the two most active) or "principal" (axes).
+        """
         fields = {
             "model": model,
             "static_job": _job_of(static),

@@ -141,7 +141,7 @@ class Swapped:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LatentGrid:
-    """One identity over the plane of two dynamic dimensions.
+    """One identity over the plane of two dynamic dimensions, or of principal axes (`dims` is then empty).
 
     `frames` is (size, size, H, W, 3), uint8 RGB; `coordinates` (size, size, D) are the dynamic codes they were decoded
     from.

@@ -14,7 +14,7 @@ from jobs.errors import WrongValue
 from models.checkpoint import LoadedModel
 from models.codes import Codes, DynamicCode, StaticCode
 from models.fit import Fit
-from worker.coding import EncodedClip, Plane, SwappedClips
+from worker.coding import DrawnPlane, EncodedClip, SwappedClips
 from worker.futures import Future
 from worker.imagined import FPS, Imagined
 
@@ -95,7 +95,7 @@ def swap_arrays(swapped: SwappedClips) -> dict[str, NDArray[Any]]:
     }
 
 
-def plane_arrays(plane: Plane) -> dict[str, NDArray[Any]]:
+def plane_arrays(plane: DrawnPlane) -> dict[str, NDArray[Any]]:
     """Return every array of a latent grid."""
     return {"frames": plane.frames, "coordinates": plane.coordinates}
 
@@ -166,13 +166,14 @@ def swap_json(swapped: SwappedClips, loaded: LoadedModel) -> dict[str, Any]:
     }
 
 
-def plane_json(plane: Plane, loaded: LoadedModel, asked: dict[str, Any]) -> dict[str, Any]:
+def plane_json(plane: DrawnPlane, loaded: LoadedModel, asked: dict[str, Any]) -> dict[str, Any]:
     """Return a latent grid's answer; `asked` are the parameters that made it."""
     return {
         "model": loaded.name,
         "digest": loaded.digest,
         **asked,
-        "dims": list(plane.dims),
+        "dims": list(plane.plane.dims),
+        "axes": _rounded(plane.plane.axes.numpy()),
         "coordinates": _rounded(plane.coordinates),
     }
 

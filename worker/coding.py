@@ -16,9 +16,10 @@ from torch import Tensor
 from jobs.errors import GpuOutOfMemory, TooManyFrames, WrongValue
 from models.checkpoint import LoadedModel
 from models.codes import Codes, DynamicCode, StaticCode
-from models.compose import Spacing, Transfer, active_dims, as_pictures, latent_grid, transfer
+from models.compose import Transfer, as_pictures, transfer
 from models.disentangler import Disentangler
 from models.fit import Fit, fit
+from models.plane import Plane, Spacing, active_dims, latent_grid
 from worker.media import Chunk
 
 CHUNK = 64  # frames through the network at a time
@@ -54,12 +55,12 @@ class SwappedClips:
 
 
 @dataclass(frozen=True, slots=True)
-class Plane:
+class DrawnPlane:
     """The dynamic plane of one identity."""
 
     frames: UInt8[np.ndarray, "row column h w 3"]
     coordinates: Float[np.ndarray, "row column z"]
-    dims: tuple[int, int]
+    plane: Plane
 
 
 def average_rate(timestamps: Float[np.ndarray, " t"]) -> float | None:
@@ -165,18 +166,33 @@ def swap_clips(
 @torch.inference_mode()
 def draw_plane(
     loaded: LoadedModel, static: StaticCode, size: int, dims: str, extent: float, spacing: Spacing, device: str
-) -> Plane:
-    """Decode the plane of two dynamic dimensions of one identity.
+) -> DrawnPlane:
+    """Decode the plane of two dynamic dimensions, or of the principal axes, of one identity.
 
     Raises:
         WrongValue: the model has not the dimensions that were asked for.
 
     """
-    model = loaded.model
-    chosen = chosen_dims(loaded, dims)
-    pictures, coordinates = latent_grid(model, static.to(device), size, chosen, extent, spacing, CHUNK)
+    model, who = loaded.model, static.to(device)
+    plane = chosen_plane(loaded, who, dims)
+    pictures, coordinates = latent_grid(model, who, plane, size, extent, spacing, CHUNK)
     colour = pictures if pictures.shape[-1] == 3 else repeat(pictures, "r k h w 1 -> r k h w c", c=3)
-    return Plane(colour, coordinates, chosen)
+    return DrawnPlane(colour, coordinates, plane)
+
+
+def chosen_plane(loaded: LoadedModel, static: StaticCode, dims: str) -> Plane:
+    """Return the plane that `dims` names.
+
+    `auto` takes the two most active dimensions; where codes have length 1 no dimension moves alone, so it takes the
+    principal axes.
+    """
+    told = loaded.statistics.get("dynamic", {}).get("axes")
+    if dims == "principal" or (dims == "auto" and told and loaded.model.dynamic_range == "unit"):
+        try:
+            return Plane.of_principal_axes(loaded.statistics, static.mean.device)
+        except ValueError as error:
+            raise WrongValue.for_field("dims", f"{loaded.name}: {error}") from error
+    return Plane.of_dims(loaded.model, static, chosen_dims(loaded, dims))
 
 
 def chosen_dims(loaded: LoadedModel, dims: str) -> tuple[int, int]:

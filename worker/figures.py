@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from worker.coding import EncodedClip, Plane, SwappedClips
+from worker.coding import DrawnPlane, EncodedClip, SwappedClips
 from worker.movies import Picture, enlarge
 
 GRAY, PAPER = (118, 122, 128), (255, 255, 255)
@@ -18,7 +18,7 @@ WIDEST_PLANE = 1200  # pixels; a plane is enlarged by whole factors up to here
 MATRIX_COLUMNS = 12  # pictures of motion in a row, over all motions
 
 
-def plane_png(plane: Plane) -> bytes:
+def plane_png(plane: DrawnPlane) -> bytes:
     """Return the grid of pictures: the first dimension rises to the right, the second upwards."""
     size, cell = plane.frames.shape[0], plane.frames.shape[2]
     factor = max(1, WIDEST_PLANE // (size * cell + (size - 1) * GUTTER))

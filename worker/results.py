@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.checkpoint import LoadedModel
 from worker import arrays, movies
-from worker.coding import EncodedClip, Plane, Report, SwappedClips
+from worker.coding import DrawnPlane, EncodedClip, Report, SwappedClips
 from worker.figures import encode_movie, plane_png, swap_movie, swap_png
 from worker.futures import Future
 from worker.imagined import Imagined
@@ -40,7 +40,7 @@ def swap_results(swapped: SwappedClips, loaded: LoadedModel, report: Report) -> 
     yield from moving(lambda widest: swap_movie(swapped, widest), longest.timestamps, report)
 
 
-def plane_results(plane: Plane, loaded: LoadedModel, asked: dict[str, Any]) -> Iterator[tuple[str, Maker]]:
+def plane_results(plane: DrawnPlane, loaded: LoadedModel, asked: dict[str, Any]) -> Iterator[tuple[str, Maker]]:
     """Give a latent grid's representations."""
     yield JSON, lambda: arrays.to_json(arrays.plane_json(plane, loaded, asked))
     yield NPZ, lambda: arrays.npz(arrays.plane_arrays(plane))

@@ -29,7 +29,7 @@ async def latent_grid(
     static_job: Annotated[str | None, Query(description="a finished encode, for its identity")] = None,
     seed: Annotated[str | None, Query(description="draws an identity from the prior; 0 when nothing is said")] = None,
     size: Annotated[str, Query(description="2 to 31 pictures a side")] = "9",
-    dims: Annotated[str, Query(description="auto, or two dimensions such as 0,1")] = "auto",
+    dims: Annotated[str, Query(description="auto, principal (axes), or two dimensions such as 0,1")] = "auto",
     extent: Annotated[str, Query(description="in prior standard deviations")] = "2.5",
     spacing: Annotated[str, Query(description="linear or quantile")] = "linear",
     wait: Annotated[str | None, Query(description="seconds to wait for the picture, 30 when nothing is said")] = None,

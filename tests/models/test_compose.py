@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.codes import StaticCode
-from models.compose import active_dims, as_pictures, axis, latent_grid, swap, transfer
+from models.compose import as_pictures, swap, transfer
 from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
 
 
@@ -51,41 +51,6 @@ def test_raw_transfer_moves_codes_as_they_are(model: UnorderedVAE) -> None:
     torch.testing.assert_close(
         transfer(model, here.dynamic.mean[0], here.static, there.static, "raw"), here.dynamic.mean[0]
     )
-
-
-def test_the_middle_of_the_grid_is_the_mean_of_the_prior_and_its_sides_are_extents_away(model: UnorderedVAE) -> None:
-    static = model.sample_static(1, torch.Generator().manual_seed(0))
-    _, coordinates = latent_grid(model, static, size=5, dims=(2, 0), extent=1.5)
-    prior = model.prior(static)
-    np.testing.assert_allclose(coordinates[2, 2], prior.mean[0].detach(), rtol=1e-5)
-    span = coordinates[0, 4] - coordinates[4, 0]  # top right minus bottom left
-    expected = 3.0 * prior.std[0].detach().numpy() * np.array([1, 0, 1])
-    np.testing.assert_allclose(span, expected, rtol=1e-4, atol=1e-6)
-    across = coordinates[2, 4] - coordinates[2, 0]
-    assert across[2] > 0
-    np.testing.assert_allclose(across[:2], 0, atol=1e-6)
-
-
-@torch.inference_mode()
-def test_a_cell_of_the_grid_is_its_coordinates_decoded(model: UnorderedVAE) -> None:
-    static = model.sample_static(1, torch.Generator().manual_seed(0))
-    frames, coordinates = latent_grid(model, static, size=3, dims=(0, 1), chunk=4)
-    alone = as_pictures(model.decode(static, torch.from_numpy(coordinates[0, 2])[None, None]))[0, 0]
-    assert np.abs(frames[0, 2].astype(int) - alone).max() <= 1
-
-
-def test_quantile_spacing_cuts_the_normal_into_equal_shares() -> None:
-    positions = axis(9, 2.0, "quantile").double()
-    shares = torch.distributions.Normal(0, 1).cdf(positions).diff()
-    torch.testing.assert_close(shares, shares.mean().expand(8), atol=1e-6, rtol=0)
-    assert positions[-1] == pytest.approx(2.0, abs=1e-4)
-
-
-def test_the_plane_takes_the_two_most_active_dimensions() -> None:
-    assert active_dims({"dynamic": {"order": [3, 1, 0, 2]}}, 4) == (3, 1)
-    assert active_dims({}, 4) == (0, 1)
-    with pytest.raises(ValueError, match="needs 2 dynamic dimensions"):
-        active_dims({}, 1)
 
 
 def test_pictures_are_rounded_and_channels_come_last() -> None:

@@ -41,6 +41,8 @@ def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path) -> None:
     assert loaded.name == "mine"
     assert len(loaded.statistics["fit"]["psnr_db"]) == 101
     assert sorted(loaded.statistics["dynamic"]["order"]) == [0, 1]
+    first, second = (np.linalg.norm(axis) for axis in loaded.statistics["dynamic"]["axes"])
+    assert first >= second
     card = (folder / "README.md").read_text()
     assert "4 own clips" in card
     assert "3 train, 1 held out" in card

@@ -209,6 +209,12 @@ def test_a_dimension_that_the_model_has_not_is_the_askers_mistake(bench, digest)
     assert "expected two of 0 to 1" in record.problem.detail
 
 
+def test_principal_axes_are_asked_of_a_model_that_tells_them(bench, digest):
+    record = run(bench, GridRequest(model="tiny", digest=digest, seed=1, dims="principal"))
+    assert record.problem.slug == "wrong-value"
+    assert "tiny: this model's folder does not tell its principal axes" in record.problem.detail
+
+
 def test_a_broken_clip_fails_with_its_problem_and_the_next_job_works(bench, digest, upload):
     broken = submit(bench, EncodeRequest(model="tiny", digest=digest, clip=upload(b"no film at all, only words")))
     sound = submit(bench, EncodeRequest(model="tiny", digest=digest, clip=upload(film(moving_square(3)))))

@@ -1,0 +1,80 @@
+"""Drawn faces as training clips, each drawn when it is asked for.
+
+A pool that fits in memory, 3000 identities of 40 frames, is learnt by heart after some hundred rounds: what moves few
+pixels (the brows) is then known of those people and not seen in others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from training.data.errors import DataError
+from training.data.faces import IMAGE_SIZE, Split, motion_path, numbers
+from training.data.identity import Identity
+from training.data.pool import as_floats
+from training.data.portrait import draw
+
+
+@dataclass(frozen=True, slots=True)
+class FaceClips:
+    """Every identity of a split, moving for `frames` frames in a way of its own each time."""
+
+    split: Split
+    frames: int = 40  # of a movement; those drawn for one training example are out of so many
+
+    @property
+    def aligned(self) -> bool:
+        """Identities move each in its own way."""
+        return False
+
+    def __len__(self) -> int:
+        return len(numbers(self.split))
+
+    def clip(self, index: int) -> Float[Tensor, "t c h w"]:
+        """All frames of a numbered identity's own movement, in [0, 1]; always the same ones."""
+        return self.run(index, self.frames, torch.Generator().manual_seed(index))
+
+    def draw(self, batch: int, num_frames: int, generator: torch.Generator) -> Float[Tensor, "b t c h w"]:
+        """Random identities, and of a new movement of each `num_frames` different frames in random order, in [0, 1].
+
+        Raises:
+            DataError: a movement has fewer frames.
+
+        """
+        if num_frames > self.frames:
+            raise DataError(f"a movement has {self.frames} frames; {num_frames} different ones are drawn of each")
+        chosen = torch.randint(len(self), (batch,), generator=generator).tolist()
+        rng = numpy_generator(generator)
+        return torch.stack(
+            [
+                drawn(self.who(index), motion_path(rng, self.frames)[rng.permutation(self.frames)[:num_frames]])
+                for index in chosen
+            ]
+        )
+
+    def with_runs(self, length: int) -> Sequence[int]:
+        """Every identity: a face moves as long as it is asked to."""
+        return range(len(self))
+
+    def run(self, index: int, length: int, generator: torch.Generator) -> Float[Tensor, "length c h w"]:
+        """A new movement of an identity, of any length."""
+        return drawn(self.who(index), motion_path(numpy_generator(generator), length))
+
+    def who(self, index: int) -> Identity:
+        """The identity of that number within the split."""
+        return Identity.from_number(int(numbers(self.split)[index]))
+
+
+def numpy_generator(generator: torch.Generator) -> np.random.Generator:
+    """NumPy's generator, seeded by the next number of torch's."""
+    return np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+
+
+def drawn(identity: Identity, path: np.ndarray) -> Float[Tensor, "t c h w"]:
+    """The frames of an identity that moves so; `path` holds smile, surprise and turn of each."""
+    pictures = [draw(identity, (float(s), float(o), float(t)), IMAGE_SIZE) for s, o, t in path]
+    return as_floats(torch.from_numpy(np.stack(pictures)))
