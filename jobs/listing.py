@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from redis import Redis
 
@@ -63,7 +63,7 @@ def trim(redis: Redis) -> int:
                     pipeline.exists(f"{PREFIX}job:{member.decode()}")
                 alive = pipeline.execute()
             if dead := [member for member, lives in zip(block, alive, strict=True) if not lives]:
-                dropped += cast(int, redis.zrem(key, *dead))
+                dropped += redis.zrem(key, *dead)
     return dropped
 
 

@@ -190,7 +190,7 @@ class JobStore:
 
     def num_active(self, owner: str) -> int:
         """Return how many of an owner's jobs wait or run."""
-        return cast(int, self.redis.scard(f"{PREFIX}active:{owner}"))
+        return self.redis.scard(f"{PREFIX}active:{owner}")
 
     def totals(self) -> dict[str, float]:
         """Return what has been counted of jobs that ended, by the names that `jobs.transitions` gives."""

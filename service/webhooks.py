@@ -71,7 +71,7 @@ class Webhooks:
         """Return the status that a receiver answers with; redirections are not followed."""
         body = json.dumps(message(record), separators=(",", ":")).encode()
         sent = int(datetime.now(UTC).timestamp())
-        headers = {
+        headers: dict[bytes | str, bytes | str] = {
             "content-type": "application/json",
             "content-length": str(len(body)),
             "user-agent": "twofold",

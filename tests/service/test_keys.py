@@ -1,5 +1,7 @@
 """Keys: who comes in, decided before a body is read; what each one sees; how much of everything is each one's."""
 
+from contextlib import ExitStack
+
 import httpx
 import pytest
 
@@ -26,18 +28,31 @@ def keyed(make_served):
 
 
 @pytest.fixture
-def alice(keyed):
-    return Person(keyed, "alice")
+def person(keyed):
+    """Make somebody with a key."""
+    with ExitStack() as stack:
+
+        def make(name, **limits):
+            made = Person(keyed, name, **limits)
+            stack.enter_context(made.http)
+            return made
+
+        yield make
 
 
 @pytest.fixture
-def bob(keyed):
-    return Person(keyed, "bob")
+def alice(person):
+    return person("alice")
 
 
-def test_the_first_key_closes_a_running_server_to_everybody_else(keyed):
+@pytest.fixture
+def bob(person):
+    return person("bob")
+
+
+def test_the_first_key_closes_a_running_server_to_everybody_else(keyed, person):
     assert keyed.http.get("/models").status_code == 200
-    alice = Person(keyed, "alice")
+    alice = person("alice")
     refused = keyed.http.get("/models")
     assert (refused.status_code, refused.json()["type"]) == (401, "/problems/unauthorized")
     assert refused.headers["WWW-Authenticate"].startswith("Bearer")
@@ -88,11 +103,11 @@ def test_another_keys_jobs_and_clips_are_unknown(keyed, alice, bob):
     assert bob.encode().json()["id"] != job, "the same request of another is another job"
 
 
-def test_a_removed_key_is_refused_at_once_and_a_new_one_of_its_name_sees_nothing_of_it(keyed, alice):
+def test_a_removed_key_is_refused_at_once_and_a_new_one_of_its_name_sees_nothing_of_it(keyed, alice, person):
     job = alice.encode().json()["id"]
     KeyFile(keyed.settings.own_keys_file).remove("alice")
     assert alice.http.get("/jobs").status_code == 401
-    again = Person(keyed, "alice")
+    again = person("alice")
     assert again.http.get(f"/jobs/{job}").status_code == 404
 
 
@@ -110,8 +125,8 @@ def test_a_server_that_loses_its_keys_lets_nobody_in(keyed, alice, harm):
     assert alice.http.get("/jobs").status_code == 401
 
 
-def test_a_key_has_so_many_jobs_at_once_and_another_key_is_not_the_poorer(keyed, bob):
-    carol = Person(keyed, "carol", max_jobs=2)
+def test_a_key_has_so_many_jobs_at_once_and_another_key_is_not_the_poorer(keyed, person, bob):
+    carol = person("carol", max_jobs=2)
     jobs = [carol.encode(stride=str(n)).json()["id"] for n in (1, 2)]
     refused = carol.encode(stride="3")
     assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many-jobs")
@@ -124,15 +139,15 @@ def test_a_key_has_so_many_jobs_at_once_and_another_key_is_not_the_poorer(keyed,
     assert carol.encode(stride="4").status_code == 202
 
 
-def test_over_the_limit_of_jobs_a_body_is_not_read(keyed):
-    carol = Person(keyed, "carol", max_jobs=1)
+def test_over_the_limit_of_jobs_a_body_is_not_read(keyed, person):
+    carol = person("carol", max_jobs=1)
     carol.encode()
     answer = keyed.raw(f"{HEAD}\nX-API-Key: {carol.secret}\nContent-Length: 100000000")
     assert answer.startswith(b"HTTP/1.1 429 ")
 
 
-def test_a_key_may_send_so_many_bytes_said_or_not(keyed, bob):
-    carol = Person(keyed, "carol", max_upload_bytes=10_000)
+def test_a_key_may_send_so_many_bytes_said_or_not(person, bob):
+    carol = person("carol", max_upload_bytes=10_000)
     assert carol.encode(MP4 + bytes(10_000)).status_code == 413
     assert bob.encode(MP4 + bytes(10_000)).status_code == 202
     assert carol.encode().status_code == 202
