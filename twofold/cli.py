@@ -47,7 +47,8 @@ SERVE, ASK, LEARN = "On this machine", "Ask a server (--url), or --local without
 @app.callback()
 def every_command(
     key: Annotated[
-        str | None, typer.Option(envvar="TWOFOLD_KEY", show_envvar=True, help="Who asks, where the server has keys.")
+        str | None,
+        typer.Option(envvar="TWOFOLD_KEY", show_envvar=False, help="Who asks, where a server has keys; TWOFOLD_KEY."),
     ] = None,
 ) -> None:
     """A video's static code (who or what) and dynamic codes (motion): get them, swap them, see them, learn them."""
@@ -64,7 +65,7 @@ def up(
     data_dir: Annotated[Path | None, typer.Option(help="Where uploads, results and the queue are kept.")] = None,
     insecure: Annotated[bool, typer.Option(help="Listen beyond loopback although there are no keys.")] = False,
 ) -> None:
-    """Run everything here: page, API, workers, embedded server. Ctrl-C stops it."""
+    """Run everything here, until Ctrl-C: page, API, workers, queue."""
     from twofold.up import bring_up
 
     bring_up(settings_with(host=host, port=port, data_dir=data_dir, insecure=insecure or None))
@@ -86,7 +87,7 @@ def serve(
 def worker(
     queue: Annotated[list[Queue], typer.Option(help="Which; once for each worker.")] = list(Queue),  # noqa: B006
 ) -> None:
-    """Run workers alone, one for each queue; needs TWOFOLD_REDIS_URL."""
+    """Run workers alone, one a queue; needs TWOFOLD_REDIS_URL."""
     from twofold.working import run_workers
 
     raise typer.Exit(run_workers(settings_with(), queue))
@@ -232,7 +233,10 @@ def import_drnet(
     name: Annotated[str, typer.Option(help="What to call the model.")],
     normalize: Annotated[bool, typer.Option(help="It was trained with --normalize: poses of length 1.")] = False,
 ) -> None:
-    """Take in a DrNET that the authors' code trained (drnet-py); nothing in the file is run."""
+    """Take in a DrNET that the authors' code trained (drnet-py).
+
+    Nothing in the file is run.
+    """
     from twofold.learning import import_checkpoint
 
     import_checkpoint(checkpoint, name, unit_pose=normalize)
