@@ -3,9 +3,9 @@
     TwofoldError
     ├── ConfigurationError           the operator's to fix: no server, a bad setting, two processes on one folder
     └── Problem                      the asker's to read; has a slug, a title and an HTTP status
-        ├── Malformed 400, UnknownThing 404 (UnknownModel, UnknownJob, UnknownPath), NotAllowed 405, NotAcceptable 406,
-        │   UploadTimeout 408, Conflict 409 (NotFinished, AlreadyFinished, KeyInUse), Gone 410, TooLarge 413,
-        │   NotAMedia 415, RangeNotSatisfiable 416
+        ├── Malformed 400, Unauthorized 401, UnknownThing 404 (UnknownModel, UnknownJob, UnknownPath), NotAllowed 405,
+        │   NotAcceptable 406, UploadTimeout 408, Conflict 409 (NotFinished, AlreadyFinished, KeyInUse), Gone 410,
+        │   TooLarge 413, NotAMedia 415, RangeNotSatisfiable 416, TooManyJobs 429
         ├── WrongValue, TruncatedBody, EmptyFile, UndecodableMedia (NoVideo, NoFace, TooManyFrames, TooFewFrames,
         │   FrameTooLarge, DecodeTimeout, DecoderCrashed): 422
         ├── Canceled 409
@@ -77,6 +77,12 @@ class Malformed(Problem):
     """The request cannot be read as HTTP means it."""
 
     slug, title, status = "malformed", "The request is malformed", 400
+
+
+class Unauthorized(Problem):
+    """This server asks for a key, and none that it knows came: `Authorization: Bearer KEY`, or `X-API-Key: KEY`."""
+
+    slug, title, status = "unauthorized", "A key is needed", 401
 
 
 class UnknownPath(Problem):
@@ -167,6 +173,12 @@ class RangeNotSatisfiable(Problem):
     """The range lies past the end of the result."""
 
     slug, title, status = "range-not-satisfiable", "The range lies outside the result", 416
+
+
+class TooManyJobs(Problem):
+    """This key has as many jobs waiting or running as it may."""
+
+    slug, title, status = "too-many-jobs", "This key has too many jobs", 429
 
 
 class WrongValue(Problem):

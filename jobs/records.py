@@ -18,7 +18,7 @@ from redis import Redis
 
 from jobs import transitions
 from jobs.artifacts import Artifact
-from jobs.errors import Problem, QueueFull, WorkerLost
+from jobs.errors import Problem, QueueFull, TooManyJobs, WorkerLost, WrongValue
 from jobs.events import PREFIX, TERMINAL
 from jobs.requests import JobRequest, parse_request
 from jobs.settings import Settings
@@ -125,11 +125,17 @@ class JobStore:
 
     # What the service does
 
-    def create_once(self, job_id: str, request: JobRequest, owner: str) -> JobRecord:
+    def create_once(
+        self, job_id: str, request: JobRequest, owner: str, *, most: int | None = None, callback: str | None = None
+    ) -> JobRecord:
         """Create a job, or return the one that already answers the same request of the same owner.
+
+        `most` jobs of the owner may wait or run at once; `callback` is told of the job's end.
 
         Raises:
             QueueFull: the queue holds as many jobs as it may.
+            TooManyJobs: the owner has as many.
+            WrongValue: too many callbacks wait for this job already.
 
         """
         fingerprint = request.fingerprint(owner)
@@ -150,11 +156,16 @@ class JobStore:
             "cancel": "0",
         }
         pairs = [part for pair in fields.items() for part in pair]
+        limits = (self.settings.queue_limit, most or 0)
         created = self._run(
-            transitions.CREATE, job_id, fingerprint, request.queue, owner, self.settings.queue_limit, *pairs
+            transitions.CREATE, job_id, fingerprint, request.queue, owner, *limits, callback or "", *pairs
         )
         if created == "full":
             raise queue_full(request.queue, self.settings.queue_limit)
+        if created == "busy":
+            raise too_many_jobs(most or 0)
+        if created == "crowded":
+            raise WrongValue.for_field("callback", f"{transitions.MOST_CALLBACKS} callbacks wait for this job already")
         record = self.get(created)
         assert record is not None, "a record outlives the script that found it"
         return record
@@ -176,6 +187,15 @@ class JobStore:
     def queue_length(self, queue: str) -> int:
         """Return how many jobs wait in a queue."""
         return self.redis.zcard(f"{PREFIX}queued:{queue}")
+
+    def num_active(self, owner: str) -> int:
+        """Return how many of an owner's jobs wait or run."""
+        return self.redis.scard(f"{PREFIX}active:{owner}")
+
+    def totals(self) -> dict[str, float]:
+        """Return what has been counted of jobs that ended, by the names that `jobs.transitions` gives."""
+        raw = cast(Mapping[bytes, bytes], self.redis.hgetall(f"{PREFIX}totals"))
+        return {name.decode(): float(value) for name, value in raw.items()}
 
     def pin(self, job_id: str, artifacts: Iterable[str]) -> None:
         """Say that a job uses artifacts. Done before they are published, a purge of another job cannot remove them."""
@@ -300,6 +320,14 @@ def queue_full(queue: str, limit: int) -> QueueFull:
     """Return the problem of a queue that takes no more."""
     return QueueFull(
         f"{limit} jobs already wait in the {queue} queue; try again when some have run", headers={"Retry-After": "10"}
+    )
+
+
+def too_many_jobs(limit: int) -> TooManyJobs:
+    """Return the problem of an owner who has as many jobs as may be."""
+    return TooManyJobs(
+        f"{limit} jobs of this key already wait or run; wait for one to end, or cancel one",
+        headers={"Retry-After": "5"},
     )
 
 

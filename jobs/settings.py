@@ -1,6 +1,7 @@
 """Where Twofold runs: one variable each, `TWOFOLD_REDIS_URL` and so on, read at a process's edge and passed inwards."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit
@@ -37,6 +38,21 @@ class Settings(BaseSettings):
         description="in a container: listen beyond loopback, for only the host's loopback leads here, and refuse "
         "callers as on loopback",
     )
+    keys_file: Folder | None = Field(
+        None, description="who may come in, as `twofold keys` writes it; else data_dir/keys.json"
+    )
+    key_max_jobs: PositiveInt = Field(
+        20, description="jobs that one key may have waiting or running, unless the key says otherwise"
+    )
+    key_upload_max_bytes: PositiveInt | None = Field(
+        None, description="bytes of one request with a key, unless the key says otherwise; none: upload_max_bytes"
+    )
+    webhook_secret_file: Folder | None = Field(
+        None, description="32 random bytes or more that callbacks are signed with; else data_dir/webhook-secret"
+    )
+    cors_origins: str = Field(
+        "", description="origins whose pages may use the API, as https://a.example,https://b.example; none by default"
+    )
     wait_max: PositiveFloat = Field(60, description="seconds a request may wait for its job, whatever it asks for")
 
     upload_max_bytes: PositiveInt = 512 * 2**20
@@ -62,6 +78,14 @@ class Settings(BaseSettings):
     result_ttl: PositiveInt = Field(
         24 * 3600, description="seconds that a finished job, its events and its results live"
     )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, said: str) -> str:
+        for origin in filter(None, map(str.strip, said.split(","))):
+            if not re.fullmatch(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?", origin):
+                raise ValueError(f"expected origins such as https://a.example, without a path or *, got {origin!r:.80}")
+        return said
 
     @field_validator("redis_url")
     @classmethod
@@ -90,6 +114,21 @@ class Settings(BaseSettings):
     def own_models_dir(self) -> Path:
         """The folder of the user's own models; it need not exist."""
         return self.models_dir or self.data_dir / "models"
+
+    @property
+    def own_keys_file(self) -> Path:
+        """The file of keys; where it is, nobody comes in without one."""
+        return self.keys_file or self.data_dir / "keys.json"
+
+    @property
+    def own_webhook_secret_file(self) -> Path:
+        """The file that every owner's signing secret is drawn from; made when it is first needed."""
+        return self.webhook_secret_file or self.data_dir / "webhook-secret"
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins that CORS lets in."""
+        return tuple(origin.strip() for origin in self.cors_origins.split(",") if origin.strip())
 
     def environment(self) -> dict[str, str]:
         """Return this process's environment with these settings in it, for a child process that is to share them."""

@@ -4,6 +4,9 @@ Every change of state is written to the record, to the sets that queue and reape
 one step. Time is Redis's own, so that clocks of hosts need not agree. ARGV[1] of every script is the key prefix.
 """
 
+SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0)  # buckets of a job's running time
+MOST_CALLBACKS = 16  # of one job
+
 _PRELUDE = """
 local prefix = ARGV[1]
 local time = redis.call('TIME')
@@ -18,6 +21,24 @@ local function take_out_of_queue(id, queue)
   redis.call('ZREM', prefix .. 'missing', id)
 end
 
+local function call_back(id, url)
+  redis.call('ZADD', prefix .. 'webhooks', now, id .. ' ' .. now .. ' ' .. url)
+end
+
+-- What /metrics tells of jobs, whichever process ended them and whoever is asked.
+local function count(fields, status)
+  local kind, started, slug = fields[2], fields[3], ''
+  if fields[4] then slug = string.match(cjson.decode(fields[4]).type, '[^/]*$') end
+  redis.call('HINCRBY', prefix .. 'totals', 'ended ' .. kind .. ' ' .. status .. ' ' .. slug, 1)
+  if not started then return end
+  local seconds, bucket = tonumber(now) - tonumber(started), '+Inf'
+  for _, bound in ipairs({BUCKETS}) do
+    if seconds <= bound then bucket = tostring(bound) break end
+  end
+  redis.call('HINCRBY', prefix .. 'totals', 'bucket ' .. kind .. ' ' .. bucket, 1)
+  redis.call('HINCRBYFLOAT', prefix .. 'totals', 'seconds ' .. kind, string.format('%.6f', seconds))
+end
+
 local function finish(id, key, status, ttl)
   local expires = string.format('%.6f', tonumber(now) + tonumber(ttl))
   redis.call('HSET', key, 'status', status, 'ended', now, 'expires', expires, 'execution', '')
@@ -25,34 +46,56 @@ local function finish(id, key, status, ttl)
   publish(id, 'status', {status = status})
   redis.call('EXPIRE', key, ttl)
   redis.call('EXPIRE', prefix .. 'events:' .. id, ttl)
-  local fingerprint = prefix .. 'fingerprint:' .. redis.call('HGET', key, 'fingerprint')
+  local fields = redis.call('HMGET', key, 'fingerprint', 'kind', 'started', 'problem', 'owner')
+  local fingerprint = prefix .. 'fingerprint:' .. fields[1]
   if redis.call('GET', fingerprint) == id then redis.call('EXPIRE', fingerprint, ttl) end
   redis.call('EXPIRE', prefix .. 'gone:' .. id, 2 * tonumber(ttl) + 60)
+  redis.call('SREM', prefix .. 'active:' .. fields[5], id)
+  local callbacks = prefix .. 'callbacks:' .. id
+  for _, url in ipairs(redis.call('SMEMBERS', callbacks)) do call_back(id, url) end
+  redis.call('DEL', callbacks)
+  count(fields, status)
 end
-"""
+""".replace("BUCKETS", ", ".join(map(str, SECONDS)))
 
-# ARGV: prefix, id, fingerprint, queue, owner, limit of the queue, then fields and values of the record.
+# ARGV: prefix, id, fingerprint, queue, owner, limit of the queue, limit of the owner (0: none), callback or '', then
+# fields and values of the record. Answers the id of the job that was made or found, or full, busy or crowded.
 CREATE = (
     _PRELUDE
     + """
-local id, queue = ARGV[2], ARGV[4]
+local id, queue, owner, callback = ARGV[2], ARGV[4], ARGV[5], ARGV[8]
 local fingerprint = prefix .. 'fingerprint:' .. ARGV[3]
 local earlier = redis.call('GET', fingerprint)
 if earlier then
   local fields = redis.call('HMGET', prefix .. 'job:' .. earlier, 'status', 'cancel', 'lasting')
   local status = fields[1]
   local alive = (status == 'queued' or status == 'running') and fields[2] ~= '1'
-  if alive or status == 'succeeded' or (status == 'failed' and fields[3] == '1') then return earlier end
+  local over = status == 'succeeded' or (status == 'failed' and fields[3] == '1')
+  if callback ~= '' and over then call_back(earlier, callback) end
+  if callback ~= '' and alive then
+    local callbacks = prefix .. 'callbacks:' .. earlier
+    if redis.call('SCARD', callbacks) >= MOST_CALLBACKS and redis.call('SISMEMBER', callbacks, callback) == 0 then
+      return 'crowded'
+    end
+    redis.call('SADD', callbacks, callback)
+  end
+  if alive or over then return earlier end
+end
+if tonumber(ARGV[7]) > 0 and redis.call('SCARD', prefix .. 'active:' .. owner) >= tonumber(ARGV[7]) then
+  return 'busy'
 end
 if redis.call('ZCARD', prefix .. 'queued:' .. queue) >= tonumber(ARGV[6]) then return 'full' end
 local key = prefix .. 'job:' .. id
-redis.call('HSET', key, 'status', 'queued', 'created', now, unpack(ARGV, 7))
+redis.call('HSET', key, 'status', 'queued', 'created', now, unpack(ARGV, 9))
 redis.call('SET', fingerprint, id)
-redis.call('SET', prefix .. 'gone:' .. id, ARGV[5])
+redis.call('SET', prefix .. 'gone:' .. id, owner)
 redis.call('ZADD', prefix .. 'queued:' .. queue, now, id)
+redis.call('SADD', prefix .. 'active:' .. owner, id)
+redis.call('ZADD', prefix .. 'jobs:' .. owner, time[1] .. string.format('%06d', tonumber(time[2])), id)
+if callback ~= '' then redis.call('SADD', prefix .. 'callbacks:' .. id, callback) end
 publish(id, 'status', {status = 'queued'})
 return id
-"""
+""".replace("MOST_CALLBACKS", str(MOST_CALLBACKS))
 )
 
 # ARGV: prefix, id, execution, lease seconds, attempts allowed. A job whose lease ran out may be taken over. Answers
@@ -232,14 +275,16 @@ PURGE = (
     + _RELEASE
     + """
 local id = ARGV[2]
-local fields = redis.call('HMGET', prefix .. 'job:' .. id, 'fingerprint', 'queue')
+local fields = redis.call('HMGET', prefix .. 'job:' .. id, 'fingerprint', 'queue', 'owner')
 if fields[1] then
   local fingerprint = prefix .. 'fingerprint:' .. fields[1]
   if redis.call('GET', fingerprint) == id then redis.call('DEL', fingerprint) end
   take_out_of_queue(id, fields[2])
+  redis.call('SREM', prefix .. 'active:' .. fields[3], id)
+  redis.call('ZREM', prefix .. 'jobs:' .. fields[3], id)
 end
 redis.call('ZREM', prefix .. 'running', id)
-redis.call('DEL', prefix .. 'events:' .. id)
+redis.call('DEL', prefix .. 'events:' .. id, prefix .. 'callbacks:' .. id)
 return release('job:' .. id, 3)
 """
 )

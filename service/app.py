@@ -7,20 +7,25 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.artifacts import ArtifactStore
+from jobs.callbacks import Secrets
 from jobs.catalogue import Catalogue
 from jobs.connection import connect, connect_async
 from jobs.errors import ConfigurationError
+from jobs.keys import Keyring
+from jobs.listing import trim
 from jobs.queue import JobQueue, only_one, reap
 from jobs.records import JobStore
 from jobs.settings import Settings
 from jobs.sweeper import purge_asked, sweep
 from service import problems
 from service.access import Door
+from service.metrics import Counting, Metrics
 from service.parts import Parts
 from service.routes import (
     clips,
@@ -30,6 +35,7 @@ from service.routes import (
     interpolate,
     jobs,
     latent_grid,
+    metrics,
     models,
     page,
     predict,
@@ -37,10 +43,13 @@ from service.routes import (
     swap,
 )
 from service.waiting import Waiting
+from service.webhooks import Webhooks
 
 WEB = Path(__file__).parent / "web"
 REAP_EVERY = 5.0  # seconds
 SWEEP_EVERY = 600.0
+ASKED = ["Authorization", "X-API-Key", "Content-Type", "Prefer", "Idempotency-Key", "Range", "Last-Event-ID"]
+TOLD = ["Location", "ETag", "Link", "Retry-After", "Preference-Applied", "Content-Range", "Content-Location"]
 log = logging.getLogger(__name__)
 
 
@@ -54,23 +63,28 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.redis_url is None:
         raise ConfigurationError("the API needs TWOFOLD_REDIS_URL; `twofold up` starts a server of its own")
     redis = connect(settings.redis_url)
+    store = JobStore(redis, settings)
+    webhooks = Webhooks(store, Secrets(settings.own_webhook_secret_file))
     parts = Parts(
         settings=settings,
-        store=JobStore(redis, settings),
+        store=store,
         queue=JobQueue(redis, settings),
         artifacts=ArtifactStore(settings.artifact_dir, settings.min_free_bytes),
         catalogue=Catalogue(settings),
         waiting=Waiting(connect_async(settings.redis_url)),
+        keyring=Keyring(settings.own_keys_file),
+        metrics=Metrics(store),
     )
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with parts.waiting:
-            chores = asyncio.create_task(_chores(parts, redis), name="twofold-chores")
+            tasks = [asyncio.create_task(work) for work in (_chores(parts, redis), webhooks.run())]
             yield
-            chores.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await chores
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         redis.close()
 
     app = FastAPI(
@@ -84,10 +98,22 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
-    for routes in (encode, swap, latent_grid, sample, interpolate, predict, decode, jobs, clips, models, health, page):
+    making = (encode, swap, latent_grid, sample, interpolate, predict, decode)
+    for routes in (*making, jobs, clips, models, health, metrics, page):
         app.include_router(routes.router)
     app.mount("/web", StaticFiles(directory=WEB), name="web")
-    app.add_middleware(Door, settings=settings, store=lambda: parts.store)
+    app.add_middleware(Door, settings=settings, store=lambda: parts.store, keyring=parts.keyring)
+    if settings.origins:
+        # Around the door: a page of a named origin must be able to ask whether it may, and to read why it may not.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_headers=ASKED,
+            expose_headers=TOLD,
+            max_age=600,
+        )
+    app.add_middleware(Counting, metrics=parts.metrics)
     problems.describe_schema(app)
     return app
 
@@ -109,3 +135,4 @@ def _chore(parts: Parts, redis: Redis) -> None:
     with only_one(redis, "sweep", SWEEP_EVERY) as ours:
         if ours:
             sweep(redis, parts.artifacts)
+            trim(redis)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from jobs.errors import TooLarge, UploadTimeout
 from jobs.settings import Settings
+from service.callers import most_bytes
 
 WRITE_AT_ONCE = 256 * 1024  # bytes
 RUN_OFF = 64 * 2**20  # bytes
@@ -21,7 +22,8 @@ class Body:
     def __init__(self, request: Request, settings: Settings, most: int | None = None) -> None:
         self.request = request
         self.settings = settings
-        self.limit = min(most or settings.upload_max_bytes, settings.upload_max_bytes)
+        allowed = most_bytes(request.scope, settings)
+        self.limit = min(most or allowed, allowed)
         self.whole = False  # whether its end has come
 
     async def blocks(self) -> AsyncIterator[bytes]:

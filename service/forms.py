@@ -11,6 +11,13 @@ _MODEL = {"type": "string", "description": "a model's name; the default model wh
 _JOB_IDS = {"type": "array", "items": {"type": "string"}, "maxItems": 8}
 
 
+CALLBACK = {
+    "type": "string",
+    "format": "uri",
+    "description": "an https address that is told when the job has ended, by a signed POST (Standard Webhooks)",
+}
+
+
 def form(properties: dict[str, Any]) -> dict[str, Any]:
     """Return the OpenAPI request body of a form."""
     schema = {"type": "object", "properties": properties}
@@ -28,7 +35,7 @@ _CUT = {
     "max_frames": {"type": "integer", "minimum": 1},
     "crop": {"type": "string", "default": "center", "description": "none, center, face, or x,y,w,h in pixels"},
 }
-ENCODE_FORM = form({**_CLIP, "model": _MODEL, **_CUT})
+ENCODE_FORM = form({**_CLIP, "model": _MODEL, **_CUT, "callback": CALLBACK})
 
 PREDICT_FIELDS = {
     **_CLIP,
@@ -56,6 +63,7 @@ PREDICT_FIELDS = {
         "description": "draws the future; without one it is the mean future, and several are drawn by seed 0",
     },
     **_CUT,
+    "callback": CALLBACK,
 }
 PREDICT_FORM = form(PREDICT_FIELDS)
 
@@ -70,6 +78,7 @@ SWAP_FORM = form(
         "dynamic_clip": _JOB_IDS | {"description": "ids of earlier uploads"},
         "model": _MODEL,
         "transfer": {"type": "string", "enum": ["raw", "prior"], "default": "raw"},
+        "callback": CALLBACK,
     }
 )
 
@@ -90,6 +99,7 @@ SAMPLE_FIELDS = {
     },
     "frames": {"type": "integer", "minimum": 1, "maximum": 256, "default": 40},
     "static_job": _STATIC_JOB,
+    "callback": CALLBACK,
 }
 INTERPOLATE_FIELDS = {
     "model": _MODEL | {"description": "a model's name; that of the ends when nothing is said"},
@@ -115,6 +125,7 @@ INTERPOLATE_FIELDS = {
         "default": "dynamic",
         "description": "which code goes from one end to the other; the rest stays as at the first end",
     },
+    "callback": CALLBACK,
 }
 DECODE_FIELDS = {
     "model": _MODEL | {"description": "a model's name; the default model, or that of static_job, when nothing is said"},
@@ -127,6 +138,7 @@ DECODE_FIELDS = {
         "items": _VECTOR,
         "description": "one code for each picture: as many numbers as the model's dynamic_dim",
     },
+    "callback": CALLBACK,
 }
 
 
@@ -153,5 +165,5 @@ def described_job(kind: str) -> dict[int | str, dict[str, Any]]:
     return {
         200: {"description": "The result: the client waited", "content": result_content((kind,)), "headers": location},
         202: {"description": "The job", "model": JobView, "headers": location},
-        **described(400, 403, 404, 406, 408, 409, 410, 413, 415, 422, 500, 503, 507),
+        **described(400, 401, 403, 404, 406, 408, 409, 410, 413, 415, 422, 429, 500, 503, 507),
     }

@@ -7,10 +7,12 @@ from fastapi import Depends, Request
 
 from jobs.artifacts import ArtifactStore
 from jobs.catalogue import Catalogue
+from jobs.keys import Keyring
 from jobs.queue import JobQueue
 from jobs.records import JobStore
 from jobs.settings import Settings
-from service.access import owner_of
+from service.callers import most_jobs, owner_of
+from service.metrics import Metrics
 from service.waiting import Waiting
 
 
@@ -24,6 +26,12 @@ class Parts:
     artifacts: ArtifactStore
     catalogue: Catalogue
     waiting: Waiting
+    keyring: Keyring
+    metrics: Metrics
+
+    def most_jobs(self, owner: str) -> int | None:
+        """Return how many jobs an owner may have waiting or running; None where only the queue's limit counts."""
+        return most_jobs(self.keyring.of(owner), self.settings)
 
 
 def _parts(request: Request) -> Parts:

@@ -6,6 +6,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from jobs.ability import check_ability
+from jobs.callbacks import checked_callback
 from jobs.catalogue import ModelEntry
 from jobs.errors import Gone, Problem, UnknownJob, WrongValue
 from jobs.idempotency import Claim
@@ -22,12 +23,15 @@ def submit(
 ) -> JobRecord:
     """Make the job that a request asks for, or return the one that there is. Blocking: for the thread pool.
 
+    A `callback` among what is said is told of the job's end; it makes no other request of it.
+
     Raises:
         Problem: a value is wrong, the model cannot do this, the queue is full, or the claimed key belongs to another
             request.
 
     """
-    request = parse_request(said)
+    callback = checked_callback(said["callback"]) if "callback" in said else None
+    request = parse_request({name: value for name, value in said.items() if name != "callback"})
     check_ability(request, parts.catalogue)
     if claim is not None and (earlier := claim.earlier_job(request.fingerprint(owner))):
         record = parts.store.get(earlier)
@@ -39,7 +43,7 @@ def submit(
     try:
         for file in files:
             file.writer.publish()
-        record = _create(parts, job_id, request, owner)
+        record = _create(parts, job_id, request, owner, callback)
         if claim is not None:
             claim.keep(request.fingerprint(owner), record.id)
     except (RedisError, Problem):
@@ -57,11 +61,12 @@ def _unused(parts: Parts, job_id: str, fresh: list[str]) -> list[str]:
         return fresh  # whoever else sent them fares no better
 
 
-def _create(parts: Parts, job_id: str, request: JobRequest, owner: str) -> JobRecord:
-    record = parts.store.create_once(job_id, request, owner)
+def _create(parts: Parts, job_id: str, request: JobRequest, owner: str, callback: str | None) -> JobRecord:
+    most = parts.most_jobs(owner)
+    record = parts.store.create_once(job_id, request, owner, most=most, callback=callback)
     if record.status == "succeeded" and not all(parts.artifacts.exists(one) for one in record.artifacts):
         parts.store.forget_fingerprint(record)  # somebody emptied the folder: make it again
-        record = parts.store.create_once(job_id, request, owner)
+        record = parts.store.create_once(job_id, request, owner, most=most, callback=callback)
     if record.id == job_id:
         parts.queue.deliver(record)
     return record

@@ -9,15 +9,18 @@ from jobs.catalogue import ModelEntry
 from jobs.records import JobRecord
 from service.negotiation import FORMATS
 
+Kind = Literal["encode", "swap", "latent-grid", "sample", "interpolate", "predict", "decode"]
+Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
+
 
 class JobView(BaseModel):
     """Where a job stands."""
 
     id: str
-    kind: Literal["encode", "swap", "latent-grid", "sample", "interpolate", "predict", "decode"]
+    kind: Kind
     model: str
     digest: str
-    status: Literal["queued", "running", "succeeded", "failed", "canceled"]
+    status: Status
     progress: float = Field(ge=0, le=1)
     stage: str
     position: int | None = Field(description="place in the queue, 1 for the next; null when it does not wait")
@@ -49,6 +52,13 @@ class JobView(BaseModel):
             results=result_urls(record.id, record.results),
             error=record.problem.to_dict() | {"instance": f"/jobs/{record.id}"} if record.problem else None,
         )
+
+
+class JobsView(BaseModel):
+    """A page of the caller's jobs."""
+
+    jobs: list[JobView]
+    cursor: str | None = Field(description="where the next page begins; null on the last one")
 
 
 def result_urls(job_id: str, media_types: dict[str, Any]) -> dict[str, str]:

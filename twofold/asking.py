@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from twofold.client import DEFAULT_URL, Client, ClipFile, Representation, Source
 from twofold.results import Job, ProgressCallback
+from twofold.said import KEY
 
 
 class Answering(Protocol):
@@ -31,6 +33,11 @@ class Answering(Protocol):
     def models(self) -> list[dict[str, Any]]: ...  # noqa: D102
 
 
+def server_at(url: str | None) -> Client:
+    """Return the server at `url`, asked with the key of the command line or of TWOFOLD_KEY."""
+    return Client(url or DEFAULT_URL, key=KEY.get())
+
+
 @contextmanager
 def asking(url: str | None, local: bool) -> Iterator[Answering]:
     """Yield whoever is to answer: this process, or the server at `url`."""
@@ -40,7 +47,7 @@ def asking(url: str | None, local: bool) -> Iterator[Answering]:
         with Local() as here:
             yield here
     else:
-        with Client(url or DEFAULT_URL) as client:
+        with server_at(url) as client:
             yield client
 
 
@@ -115,6 +122,18 @@ def told_fit(fit: Mapping[str, Any]) -> str:
     if fit.get("typical") is False:
         parts.append(f"[bold red]not like the training data[/]: {fit.get('reason') or 'do not trust these codes'}")
     return ", ".join(parts) or "not measured for this model"
+
+
+def show_jobs(jobs: Iterable[Job], as_json: bool) -> None:
+    """List jobs."""
+    if as_json:
+        print(json.dumps([asdict(job) for job in jobs]))
+        return
+    table = Table("job", "kind", "status", "model", "made", box=None)
+    for job in jobs:
+        status = f"{job.status} {job.progress:.0%}" if job.status == "running" else job.status
+        table.add_row(job.id, job.kind, status, str(job.model), str(job.created)[:19].replace("T", " "))
+    Console().print(table)
 
 
 def show_models(models: Sequence[Mapping[str, Any]], as_json: bool) -> None:

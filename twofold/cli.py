@@ -3,12 +3,13 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from jobs.errors import ConfigurationError, Problem, TwofoldError
+from jobs.errors import Problem, TwofoldError
 from twofold.imagine import decode, interpolate, predict, sample
+from twofold.keys import keys
 from twofold.options import (
     AsJson,
     Crop,
@@ -24,9 +25,7 @@ from twofold.options import (
     Transfer,
     Url,
 )
-
-if TYPE_CHECKING:
-    from jobs.settings import Settings
+from twofold.said import KEY, settings_with
 
 REFUSED, UNREACHABLE, INTERRUPTED = 3, 4, 130
 EPILOG = (
@@ -45,6 +44,20 @@ app = typer.Typer(
 SERVE, ASK, LEARN = "On this machine", "Ask a server (--url), or --local without one", "Models"
 
 
+@app.callback()
+def every_command(
+    key: Annotated[
+        str | None,
+        typer.Option(envvar="TWOFOLD_KEY", show_envvar=False, help="Who asks, where a server has keys; TWOFOLD_KEY."),
+    ] = None,
+) -> None:
+    """A video's static code (who or what) and dynamic codes (motion): get them, swap them, see them, learn them."""
+    KEY.set(key)
+
+
+app.add_typer(keys, name="keys", rich_help_panel=SERVE)
+
+
 @app.command(rich_help_panel=SERVE)
 def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
@@ -52,10 +65,10 @@ def up(
     data_dir: Annotated[Path | None, typer.Option(help="Where uploads, results and the queue are kept.")] = None,
     insecure: Annotated[bool, typer.Option(help="Listen beyond loopback although there are no keys.")] = False,
 ) -> None:
-    """Run everything here: page, API, workers, embedded server. Ctrl-C stops it."""
+    """Run everything here, until Ctrl-C: page, API, workers, queue."""
     from twofold.up import bring_up
 
-    bring_up(_settings(host=host, port=port, data_dir=data_dir, insecure=insecure or None))
+    bring_up(settings_with(host=host, port=port, data_dir=data_dir, insecure=insecure or None))
 
 
 @app.command(rich_help_panel=SERVE)
@@ -67,17 +80,17 @@ def serve(
     """Run the API and the page alone; needs TWOFOLD_REDIS_URL."""
     from twofold.serving import serve_api
 
-    serve_api(_settings(host=host, port=port), fd)
+    serve_api(settings_with(host=host, port=port), fd)
 
 
 @app.command(rich_help_panel=SERVE)
 def worker(
     queue: Annotated[list[Queue], typer.Option(help="Which; once for each worker.")] = list(Queue),  # noqa: B006
 ) -> None:
-    """Run workers alone, one for each queue; needs TWOFOLD_REDIS_URL."""
+    """Run workers alone, one a queue; needs TWOFOLD_REDIS_URL."""
     from twofold.working import run_workers
 
-    raise typer.Exit(run_workers(_settings(), queue))
+    raise typer.Exit(run_workers(settings_with(), queue))
 
 
 @app.command(rich_help_panel=ASK)
@@ -154,6 +167,23 @@ for command in (predict, sample, interpolate, decode):
     app.command(rich_help_panel=ASK)(command)
 
 
+@app.command(rich_help_panel=ASK)
+def jobs(
+    status: Annotated[str | None, typer.Option(help="Only these: queued, running, succeeded, …")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="No more than so many.")] = 20,
+    cancel: Annotated[str | None, typer.Option(metavar="ID", help="Cancel this job instead.")] = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Your jobs at a server, newest first."""
+    from itertools import islice
+
+    from twofold.asking import server_at, show_jobs
+
+    with server_at(url) as server:
+        show_jobs([server.cancel(cancel)] if cancel else islice(server.jobs(status=status), limit), as_json)
+
+
 @app.command(rich_help_panel=LEARN)
 def models(url: Url = None, local: Local = False, as_json: AsJson = False) -> None:
     """The models served: family, sizes, data, licence."""
@@ -205,7 +235,10 @@ def import_drnet(
     name: Annotated[str, typer.Option(help="What to call the model.")],
     normalize: Annotated[bool, typer.Option(help="It was trained with --normalize: poses of length 1.")] = False,
 ) -> None:
-    """Take in a DrNET that the authors' code trained (drnet-py); nothing in the file is run."""
+    """Take in a DrNET that the authors' code trained (drnet-py).
+
+    Nothing in the file is run.
+    """
     from twofold.learning import import_checkpoint
 
     import_checkpoint(checkpoint, name, unit_pose=normalize)
@@ -252,19 +285,6 @@ def samples(
         paths += write_sprite_clips(folder, sprites, count)
     for path in paths:
         typer.echo(path)
-
-
-def _settings(**said: Any) -> "Settings":
-    """The environment's settings, with what the command line says above them."""
-    from pydantic import ValidationError
-
-    from jobs.settings import Settings
-
-    try:
-        return Settings(**{name: value for name, value in said.items() if value is not None})
-    except ValidationError as error:
-        wrong = [f"TWOFOLD_{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
-        raise ConfigurationError("; ".join(wrong)) from None
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, cast
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -24,13 +25,14 @@ from twofold.results import (
     ProgressCallback,
     Sampled,
     Swapped,
+    Uploaded,
 )
 
 ClipFile = str | os.PathLike[str] | IO[bytes]
 """A clip to upload: a file's path, or a file opened for reading in binary."""
 
-Source = ClipFile | Encoded
-"""What a swap or a prediction takes: a clip to upload, or an earlier encode, whose codes are used again."""
+Source = ClipFile | Encoded | Uploaded
+"""What a swap or a prediction takes: a clip to upload, one that was, or an earlier encode, for its codes."""
 
 End = tuple[Encoded | str, int]
 """One end of a path: an earlier encode, or its job's id, and the number of a frame of it."""
@@ -55,7 +57,7 @@ class Client(Connection):
 
     def encode(
         self,
-        clip: ClipFile,
+        clip: ClipFile | Uploaded,
         *,
         model: str | None = None,
         start: float | None = None,
@@ -183,8 +185,25 @@ class Client(Connection):
         job = self.wait(self.submit_decode(dynamic, model=model, **who), progress=progress)
         return Decoded.of(job.id, self._read(job))
 
-    def submit_encode(self, clip: ClipFile, **fields: Any) -> Job:
-        """Queue an encode and return its job at once; the fields are those of `encode`."""
+    def upload(self, clip: ClipFile) -> Uploaded:
+        """Upload a clip to be used more than once, wherever a clip is asked for; it lives as long as results do."""
+        with contextlib.ExitStack() as opened:
+            answer = self._ask("POST", "/clips", files=[_part(opened, "video", clip)])
+        return Uploaded.of(answer.json())
+
+    def clip(self, clip: Uploaded | str) -> Uploaded:
+        """Return what the server knows of an uploaded clip."""
+        return Uploaded.of(self._ask("GET", f"/clips/{_clip_id(clip)}").json())
+
+    def delete_clip(self, clip: Uploaded | str) -> None:
+        """Forget an uploaded clip; jobs that use it keep it to their end."""
+        self._ask("DELETE", f"/clips/{_clip_id(clip)}")
+
+    def submit_encode(self, clip: ClipFile | Uploaded, **fields: Any) -> Job:
+        """Queue an encode and return its job at once; the fields are those of `encode`.
+
+        `callback`, here as for every kind, is an https address that is told when the job has ended.
+        """
         return self._submit("/encode", [("video", clip)], fields)
 
     def submit_swap(self, static: Source | Sequence[Source], dynamic: Source | Sequence[Source], **fields: Any) -> Job:
@@ -244,9 +263,15 @@ def _listed(sources: Source | Sequence[Source]) -> list[Source]:
 def _part(opened: contextlib.ExitStack, name: str, source: Source) -> tuple[str, tuple[str | None, IO[bytes] | str]]:
     if isinstance(source, Encoded):
         return f"{name}_job", (None, str(_job_of(source)))
+    if isinstance(source, Uploaded):
+        return "clip" if name == "video" else f"{name}_clip", (None, source.id)
     if isinstance(source, str | os.PathLike):
         return name, (Path(source).name, opened.enter_context(Path(source).open("rb")))
     return name, (Path(str(getattr(source, "name", "clip"))).name, source)
+
+
+def _clip_id(clip: Uploaded | str) -> str:
+    return quote(clip if isinstance(clip, str) else clip.id, safe="")
 
 
 def _job_of(encode: Encoded | str | None) -> str | None:

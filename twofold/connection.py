@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
@@ -85,6 +86,16 @@ class Connection:
     def job(self, job: Job | str) -> Job:
         """Return where a job stands."""
         return Job.of(self._ask("GET", f"/jobs/{_id(job)}").json())
+
+    def jobs(self, *, status: str | None = None, kind: str | None = None) -> Iterator[Job]:
+        """Yield the caller's jobs, newest first, page after page as they are read."""
+        wanted = {name: value for name, value in (("status", status), ("kind", kind)) if value is not None}
+        cursor: str | None = None
+        while True:
+            page = self._ask("GET", "/jobs", params=wanted | ({"cursor": cursor} if cursor else {})).json()
+            yield from map(Job.of, page["jobs"])
+            if (cursor := page["cursor"]) is None:
+                return
 
     def result(self, job: Job | str, representation: Representation = "npz") -> bytes:
         """Return a finished job's result in one representation."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from jobs.errors import ConfigurationError
+from jobs.keys import KeyFile
 from jobs.settings import Settings
 
 BACKLOG = 2048
@@ -15,14 +16,17 @@ def refuse_open_address(settings: Settings) -> None:
     """Let nobody but this machine in, as long as there are no keys.
 
     Raises:
-        ConfigurationError: the address can be reached from elsewhere.
+        ConfigurationError: the address can be reached from elsewhere, or the file of keys cannot be read.
 
     """
     if settings.insecure or settings.published_on_loopback or is_loopback(settings.host):
         return
+    if KeyFile(settings.own_keys_file).read():
+        return
     raise ConfigurationError(
         f"{settings.host} can be reached from other machines, and anyone there could use this server: there are no "
-        "keys. Listen on 127.0.0.1, or say --insecure where something else keeps strangers out"
+        f"keys in {settings.own_keys_file}. Make one with `twofold keys add NAME`, listen on 127.0.0.1, or say "
+        "--insecure where something else keeps strangers out"
     )
 
 

@@ -20,7 +20,7 @@ from jobs.requests import JobRequest, parse_request
 from jobs.settings import Settings
 from models.checkpoint import CheckpointError, LoadedModel
 from twofold.client import ClipFile, Representation, Source, as_numbers
-from twofold.results import Encoded, Job, ProgressCallback
+from twofold.results import Encoded, Job, ProgressCallback, Uploaded
 from worker.kinds import Tools, perform
 from worker.media import Decoder
 from worker.results import GIF, JSON, MP4, NPZ, PNG, WEBP
@@ -184,6 +184,8 @@ class Local:
             raise ConfigurationError(str(error)) from error
 
     def _source(self, source: Source) -> dict[str, Any]:
+        if isinstance(source, Uploaded):
+            raise WrongValue(f"the clip {source.id} lies at a server; without one give the file itself")
         if isinstance(source, Encoded):
             return self._codes(str(source.job))
         return {"clip": self._input(source)}

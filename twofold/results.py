@@ -50,6 +50,23 @@ class Job:
         return self.status in ("succeeded", "failed", "canceled")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploaded:
+    """A clip that lies at a server, used by its `id`, the SHA-256 of its content: the JSON of `GET /clips/{id}`."""
+
+    id: str
+    bytes: int
+    type: str
+    created: str
+    expires: str
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Self:
+        """Read a clip's JSON; a field that a newer server adds is left out."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in answer.items() if name in known})
+
+
 ProgressCallback = Callable[[Job], None]
 
 

@@ -35,7 +35,7 @@ class ClipView(BaseModel):
     "",
     status_code=201,
     response_model=ClipView,
-    responses=described(400, 403, 408, 413, 415, 422, 503, 507),
+    responses=described(400, 401, 403, 408, 413, 415, 422, 503, 507),
     openapi_extra=CLIP_FORM,
 )
 async def upload(request: Request, parts: PartsDep, owner: OwnerDep) -> Response:
@@ -49,13 +49,13 @@ async def upload(request: Request, parts: PartsDep, owner: OwnerDep) -> Response
     return JSONResponse(_view(clip), status_code=201, headers={"Location": f"/clips/{clip.id}"})
 
 
-@get_and_head(router, "/{clip_id}", response_model=ClipView, responses=described(404, 422, 503))
+@get_and_head(router, "/{clip_id}", response_model=ClipView, responses=described(401, 404, 422, 503))
 def read_clip(clip_id: str, parts: PartsDep, owner: OwnerDep) -> Response:
     """Say what is known of a clip."""
     return JSONResponse(_view(find_clip(parts, owner, clip_id)), headers={"Cache-Control": "no-store"})
 
 
-@router.delete("/{clip_id}", status_code=204, responses=described(404, 422, 503))
+@router.delete("/{clip_id}", status_code=204, responses=described(401, 404, 422, 503))
 def delete_clip(clip_id: str, parts: PartsDep, owner: OwnerDep) -> Response:
     """Forget a clip; a job that still uses its content keeps that to its end."""
     find_clip(parts, owner, clip_id)

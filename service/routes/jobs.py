@@ -1,8 +1,9 @@
-"""`/jobs/{id}`: where a job stands, its result, its events, and its end."""
+"""`/jobs`: the caller's jobs; of each where it stands, its result, its events, and its end."""
 
 import json
 from collections.abc import AsyncIterator
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -10,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from jobs.errors import AlreadyFinished, WrongValue
 from jobs.events import BEGINNING, EVENT_ID, Event
+from jobs.listing import list_jobs
 from jobs.records import JobRecord
 from service.answers import result_response, view_of, wanted_format
 from service.forms import result_content
@@ -18,13 +20,33 @@ from service.parts import OwnerDep, Parts, PartsDep
 from service.problems import described
 from service.routing import get_and_head
 from service.submission import find_job
-from service.views import JobView, result_urls
+from service.views import JobsView, JobView, Kind, Status, result_urls
 
 router = APIRouter(prefix="/jobs", tags=["read a job"])
 PING = 15.0  # seconds of silence before a stream says that it is still there
 
 
-@get_and_head(router, "/{job_id}", response_model=JobView, responses=described(404, 410, 422, 503))
+@get_and_head(router, "", response_model=JobsView, responses=described(401, 422, 503))
+def read_jobs(
+    parts: PartsDep,
+    owner: OwnerDep,
+    limit: Annotated[int, Query(ge=1, le=100, description="jobs of one page")] = 20,
+    cursor: Annotated[str | None, Query(description="`cursor` of the page before")] = None,
+    status: Annotated[Status | None, Query(description="only jobs of this status")] = None,
+    kind: Annotated[Kind | None, Query(description="only jobs of this kind")] = None,
+) -> Response:
+    """List the caller's jobs, newest first; the next page begins at `cursor`, which is null on the last one."""
+    wanted = {name: value for name, value in (("status", status), ("kind", kind)) if value is not None}
+    page = list_jobs(parts.store, owner, limit, cursor, wanted)
+    view = JobsView(jobs=[view_of(parts, record) for record in page.jobs], cursor=page.cursor)
+    headers = {"Cache-Control": "no-store"}
+    if page.cursor:
+        query = urlencode({**wanted, "limit": limit, "cursor": page.cursor})
+        headers["Link"] = f'</jobs?{query}>; rel="next"'
+    return JSONResponse(view.model_dump(mode="json"), headers=headers)
+
+
+@get_and_head(router, "/{job_id}", response_model=JobView, responses=described(401, 404, 410, 422, 503))
 def read_job(job_id: str, parts: PartsDep, owner: OwnerDep) -> Response:
     """Say where a job stands."""
     record = find_job(parts, owner, job_id)
@@ -38,7 +60,7 @@ def read_job(job_id: str, parts: PartsDep, owner: OwnerDep) -> Response:
         200: {"description": "The result", "content": result_content(tuple(KINDS))},
         206: {"description": "A range of it"},
         304: {"description": "The client has it"},
-        **described(400, 404, 406, 409, 410, 416, 422, 503),
+        **described(400, 401, 404, 406, 409, 410, 416, 422, 503),
     },
 )
 def read_result(
@@ -58,7 +80,7 @@ def read_result(
     responses={
         200: {"description": "Events `status`, `progress` and `result`", "content": {"text/event-stream": {}}},
         204: {"description": "The job has ended and there is nothing more"},
-        **described(404, 410, 422, 503),
+        **described(401, 404, 410, 422, 503),
     },
 )
 async def read_events(
@@ -82,7 +104,7 @@ async def read_events(
 
 
 @router.delete(
-    "/{job_id}", response_model=JobView, responses={202: {"model": JobView}, **described(404, 409, 410, 422)}
+    "/{job_id}", response_model=JobView, responses={202: {"model": JobView}, **described(401, 404, 409, 410, 422, 503)}
 )
 def cancel_job(
     job_id: str,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import uvicorn
 
-from jobs.errors import Canceled, Problem, QueueFull, UnknownJob, UnknownModel, WrongValue
+from jobs.errors import Canceled, Problem, QueueFull, UnknownClip, UnknownJob, UnknownModel, WrongValue
 from jobs.settings import Settings
 from service.app import create_app
 from twofold import connection
@@ -68,6 +68,33 @@ def test_an_open_file_is_a_clip_too(client, picture):
     by_path = client.submit_encode(picture)
     by_file = client.submit_encode(io.BytesIO(picture.read_bytes()))
     assert by_file.id == by_path.id
+
+
+def test_a_clip_is_uploaded_once_and_used_wherever_a_clip_is_asked_for(client, picture):
+    clip = client.upload(picture)
+    assert client.clip(clip) == client.clip(clip.id) == clip
+    assert client.submit_encode(clip).id == client.submit_encode(picture).id
+    assert client.submit_swap(clip, [picture, clip]).kind == "swap"
+    assert client.submit_predict(clip, model="moving", observe=5).kind == "predict"
+    client.delete_clip(clip)
+    with pytest.raises(UnknownClip):
+        client.submit_encode(clip)
+
+
+def test_jobs_are_listed_over_all_pages(client, picture):
+    made = [client.submit_sample(seed=seed).id for seed in range(23)]
+    client.cancel(made[3])
+    assert [job.id for job in client.jobs()] == made[::-1]
+    assert [job.id for job in client.jobs(status="canceled")] == [made[3]]
+    assert list(client.jobs(kind="encode")) == []
+
+
+def test_a_callback_that_is_none_is_refused_with_its_field(client, picture):
+    with pytest.raises(WrongValue) as caught:
+        client.submit_encode(picture, callback="http://a.example")
+    assert caught.value.errors[0]["field"] == "callback"
+    with pytest.raises(WrongValue, match="callback"):
+        client.submit_sample(callback="https://127.0.0.1/")
 
 
 def test_problems_keep_their_kind_on_the_way(client, picture):

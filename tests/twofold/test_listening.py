@@ -3,6 +3,7 @@ import socket
 import pytest
 
 from jobs.errors import ConfigurationError
+from jobs.keys import KeyFile
 from jobs.settings import Settings
 from twofold.listening import address_of, is_loopback, listening, refuse_open_address
 
@@ -20,6 +21,16 @@ def test_other_addresses_are_refused_unless_somebody_insists(host):
         refuse_open_address(Settings(host=host))
     refuse_open_address(Settings(host=host, insecure=True))
     refuse_open_address(Settings(host=host, published_on_loopback=True))
+
+
+def test_with_a_key_any_address_may_be_listened_on_and_with_none_left_no_more(tmp_path):
+    settings = Settings(host="0.0.0.0", data_dir=tmp_path)
+    keys = KeyFile(settings.own_keys_file)
+    keys.add("alice")
+    refuse_open_address(settings)
+    keys.remove("alice")
+    with pytest.raises(ConfigurationError, match="twofold keys add"):
+        refuse_open_address(settings)
 
 
 def test_a_taken_port_is_told_with_the_remedy():

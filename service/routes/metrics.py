@@ -1,0 +1,20 @@
+"""`/metrics`: for Prometheus."""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from service.parts import PartsDep
+from service.problems import described
+
+router = APIRouter(tags=["health"])
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"description": "Metrics", "content": {"text/plain": {}}}, **described(401, 503)},
+)
+def metrics(parts: PartsDep) -> Response:
+    """Tell this process's answers, and the queue and the jobs, in Prometheus' text form."""
+    return Response(parts.metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,50 @@
+"""`twofold keys`: what an operator types, and what a client then needs."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from jobs.keys import KeyFile
+
+
+@pytest.fixture
+def keys(tmp_path):
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "twofold", "keys", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"COLUMNS": "100", "TWOFOLD_DATA_DIR": str(tmp_path)},
+        )
+
+    return run
+
+
+def test_a_key_is_shown_once_listed_without_its_secret_and_removed(keys, tmp_path):
+    made = keys("add", "alice", "--max-jobs", "3")
+    assert made.returncode == 0, made.stderr
+    secret = made.stdout.strip()
+    assert secret.startswith("twofold_")
+    assert "shown this once" in made.stderr
+    [key] = KeyFile(tmp_path / "keys.json").read()
+    assert (key.name, key.max_jobs) == ("alice", 3)
+
+    listed = keys("list", "--json")
+    assert [(one["name"], one["max_jobs"]) for one in json.loads(listed.stdout)] == [("alice", 3)]
+    assert secret not in listed.stdout
+    assert key.sha256 not in listed.stdout
+
+    assert keys("webhook-secret", "alice").stdout.startswith("whsec_")
+    removed = keys("remove", "alice")
+    assert removed.returncode == 0
+    assert "nobody is let in" in removed.stderr
+
+
+def test_what_cannot_be_is_one_line_with_code_1(keys):
+    for arguments in [("remove", "nobody"), ("add", "a b"), ("webhook-secret", "nobody")]:
+        done = keys(*arguments)
+        assert done.returncode == 1
+        assert len(done.stderr.strip().splitlines()) == 1
