@@ -39,7 +39,8 @@ async function endChooser(first, encodes) {
   const moment = element("input", { type: "range", min: "0", max: String(clip.codes.frames - 1), value: "0" });
   const show = () => drawFrame(picture, clip.frames, Number(moment.value));
   moment.oninput = show;
-  const chooser = select(encodes.map((job) => [job.id, nameOf(job)]), clip.job.id, async (id) => {
+  const offered = encodes.some((job) => job.id === clip.job.id) ? encodes : [clip.job, ...encodes];
+  const chooser = select(offered.map((job) => [job.id, nameOf(job)]), clip.job.id, async (id) => {
     clip = await clipOf(id);
     moment.max = String(clip.codes.frames - 1);
     show();

@@ -2,7 +2,7 @@
 
 import { json } from "./api.js";
 import * as clip from "./view_clip.js";
-import { $, element, problemNote } from "./elements.js";
+import { $, element, emptyNote, problemNote } from "./elements.js";
 import * as future from "./view_future.js";
 import * as jobs from "./view_jobs.js";
 import { loadModels, modelNamed } from "./models.js";
@@ -30,7 +30,7 @@ async function show() {
   main.replaceChildren(place);
   document.title = `${chosen.title} – Twofold`;
   try {
-    const left = await chosen.show(place, params, modelNamed(params.model));
+    const left = await chosen.show(place, params, modelNamed(params.model ?? await modelOf(params.job)));
     if (mine === turn) leave = left;
     else left?.();
   } catch (problem) {
@@ -39,6 +39,9 @@ async function show() {
   }
   place.dataset.shown = "true"; // what it first shows is there
 }
+
+// An address that names a clip alone means the model that has encoded it.
+const modelOf = async (job) => job && (await json(`/jobs/${job}`)).model;
 
 const expired = (problem) => element("div", { class: "card empty" }, element("h1", {}, "This has expired"),
   element("p", {}, problem.message), element("a", { class: "button primary", href: "#start" }, "Encode the clip again"));
@@ -61,7 +64,11 @@ async function checkHealth() {
   }
 }
 
+$(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address is that of the view
+  main.focus();
+});
 route.onChange(show);
 checkHealth();
 setInterval(checkHealth, 10_000);
-loadModels().then(show, (problem) => main.replaceChildren(problemNote(problem)));
+loadModels().then((models) => models.length ? show() : main.replaceChildren(emptyNote("No model is installed.")), (problem) => main.replaceChildren(problemNote(problem)));

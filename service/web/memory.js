@@ -18,10 +18,4 @@ export function remember(job, name) {
   } catch { /* a browser that keeps nothing still works */ }
 }
 
-export function forget(id) {
-  const { [id]: _, ...kept } = all();
-  try { localStorage.setItem(KEY, JSON.stringify(kept)); } catch { /* as above */ }
-}
-
-export const remembered = () => Object.keys(all());
 export const nameOf = (job) => all()[job.id]?.name || `${job.kind} ${job.id.slice(0, 6)}`;

@@ -1,28 +1,17 @@
-// The caller's jobs: as the server lists them, or, where it does not, those that this browser made.
+// The caller's jobs, newest first.
 
 import { json } from "./api.js";
-import { forget, remembered } from "./memory.js";
 
-const MOST = 40;
+const PAGES = 4;
 
 export async function myJobs() {
-  try {
-    const { jobs } = await json("/jobs");
-    return jobs;
-  } catch (problem) {
-    if (problem.status !== 404 && problem.status !== 405) throw problem;
+  const found = [];
+  for (let page = 0, cursor = ""; page < PAGES && cursor !== null; page += 1) {
+    const answer = await json(`/jobs${cursor && `?cursor=${encodeURIComponent(cursor)}`}`);
+    found.push(...answer.jobs);
+    cursor = answer.cursor ?? null;
   }
-  const found = await Promise.all(remembered().slice(0, MOST).map(look));
-  return found.filter(Boolean).sort((a, b) => Date.parse(b.created) - Date.parse(a.created));
-}
-
-async function look(id) {
-  try {
-    return await json(`/jobs/${id}`);
-  } catch (problem) {
-    if (problem.status === 404) forget(id); // of another server that this address had
-    return problem.status === 410 ? { id, status: "expired", kind: "", created: 0, results: {} } : null;
-  }
+  return found;
 }
 
 export async function myEncodes(model) {

@@ -35,8 +35,10 @@ export function stampFrame(context, array, index, x, y, side) {
   context.drawImage(scratch, x, y, side, side);
 }
 
+// A picture that stays; without a label it says nothing that is not written beside it.
 export function still(array, index, label) {
-  const [height, width] = array.shape.slice(-3), canvas = frameCanvas(height, width, { "aria-label": label });
+  const [height, width] = array.shape.slice(-3);
+  const canvas = frameCanvas(height, width, label ? { "aria-label": label } : { "aria-hidden": "true" });
   drawFrame(canvas, array, index);
   return canvas;
 }

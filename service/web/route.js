@@ -1,7 +1,5 @@
 // The address holds the view: #clip?job=…&frame=12&dims=2,3. Whoever opens it sees the same.
 
-let shown = "";
-
 export function read() {
   const [view, query] = location.hash.slice(1).split("?");
   return { view: view || "start", params: Object.fromEntries(new URLSearchParams(query)) };
@@ -16,20 +14,20 @@ export function address(view, params = {}) {
 export const go = (view, params) => { location.hash = address(view, params); };
 
 // Small steps within a view (a frame, a dimension) change the address without a new entry of history.
-let timer = 0;
 export function note(changes) {
   const { view, params } = read();
-  shown = address(view, { ...params, ...changes });
-  history.replaceState(history.state, "", shown); // at once, so that a copied address is never behind
+  history.replaceState(history.state, "", address(view, { ...params, ...changes }));
 }
 
 // Scrubbing changes the frame sixty times a second, which browsers count as abuse: say where it came to rest.
+let timer = 0;
 export function noteSoon(changes) {
+  const { view } = read();
   clearTimeout(timer);
-  timer = setTimeout(() => note(changes), 250);
+  timer = setTimeout(() => read().view === view && note(changes), 250);
 }
 
 export const onChange = (listener) => addEventListener("hashchange", () => {
   clearTimeout(timer);
-  if (location.hash !== shown) listener();
+  listener();
 });

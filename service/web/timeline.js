@@ -4,8 +4,6 @@ import { element, svg } from "./elements.js";
 
 const WIDTH = 1000, HEIGHT = 260, PAD = 14;
 
-export const colour = (dim) => `var(--dim-${dim % 8})`;
-
 export function timeline({ dynamic, dynamic_std: std, timestamps }, dims, onSeek, onSpan) {
   const frames = dynamic.length, values = dims.flatMap((dim) => dynamic.map((code) => code[dim]));
   const low = Math.min(...values), high = Math.max(...values), reach = high - low || 1;

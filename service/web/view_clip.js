@@ -7,7 +7,7 @@ import { fitNote } from "./fit.js";
 import { nameOf } from "./memory.js";
 import { drawFrame, frameCanvas, playButton, player, showPlaying, still } from "./pictures.js";
 import { address, go, note, noteSoon } from "./route.js";
-import { colour, extremes, timeline } from "./timeline.js";
+import { extremes, timeline } from "./timeline.js";
 
 export const title = "Clip";
 const AT_FIRST = 3; // dimensions shown before anyone chooses
@@ -54,7 +54,7 @@ export async function show(place, params, model) {
     graph.replaceChildren(line.surface);
     keys.replaceChildren(...extremes(codes.dynamic, dims.slice(0, AT_FIRST)).map(({ dim, frame, end }) =>
       element("button", { type: "button", class: "key", "data-dim": String(dim % 8), onclick: () => seek(frame, true) },
-        still(frames, frame, ""), element("span", {}, element("b", {}, `z${dim} ${end}`), `${codes.timestamps[frame].toFixed(2)} s`))));
+        still(frames, frame), element("span", {}, element("b", {}, `z${dim} ${end}`), `${codes.timestamps[frame].toFixed(2)} s`))));
     line.show(clock.frame);
     tellSpan(null);
   };
@@ -103,7 +103,6 @@ function chosenDims(said, order) {
 function dimChips(order, dims, choose) {
   return element("div", { class: "chips", role: "group", "aria-label": "Dimensions shown" }, order.map((dim) => {
     const chip = element("button", { type: "button", class: "chip", "data-dim": String(dim % 8), "aria-pressed": String(dims.includes(dim)) }, `z${dim}`);
-    chip.style.setProperty("--chip", colour(dim));
     chip.onclick = () => {
       const on = chip.getAttribute("aria-pressed") !== "true";
       if (choose(dim, on)) chip.setAttribute("aria-pressed", String(on));

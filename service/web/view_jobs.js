@@ -25,18 +25,17 @@ function jobRow(job) {
   const draw = (now) => {
     state.className = `state ${now.status}`;
     state.textContent = stageOf(now);
-    bar.hidden = ENDED.includes(now.status) || now.status === "expired";
+    bar.hidden = ENDED.includes(now.status);
     bar.value = now.progress ?? 0;
-    told.textContent = now.status === "expired" ? "its results are gone: ask again" : now.error?.detail || lasts(now);
+    told.textContent = now.error?.detail || lasts(now);
     const there = now.status === "succeeded" ? viewOf(now) : null;
     if (there) link.href = there;
     act.textContent = ENDED.includes(now.status) ? "Delete" : "Cancel";
     act.setAttribute("aria-label", `${act.textContent} ${nameOf(now)}`);
-    act.hidden = now.status === "expired";
     act.onclick = () => end(now, row);
   };
   draw(job);
-  if (!ENDED.includes(job.status) && job.status !== "expired") watch(job, draw).then(draw, () => {});
+  if (!ENDED.includes(job.status)) watch(job, draw).then(draw, () => {});
   return row;
 }
 

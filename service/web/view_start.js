@@ -52,7 +52,7 @@ export function show(place, params, chosen) {
         element("h3", {}, "Or try one it has never seen"),
         samples),
       element("fieldset", { class: "card models" }, element("legend", {}, "The model"),
-        models.map((one) => modelCard(one, one.name === model.name, choose)))),
+        models.map((one) => modelCard(one, one.name === model.name, choose)), licences())),
     outcome);
   return () => camera.stop();
 }
@@ -103,9 +103,11 @@ function modelCard(model, chosen, choose) {
   const picture = frameCanvas(192, 192, { "aria-hidden": "true", class: "portrait" });
   portrait(picture, model);
   return element("label", { class: "model" }, radio, picture,
-    element("span", {}, element("b", {}, model.name), element("span", {}, told(model)), element("span", {}, sizes(model)),
-      model.licence && element("details", {}, element("summary", {}, "Licence of the data"), model.licence)));
+    element("span", {}, element("b", {}, model.name), element("span", {}, told(model)), element("span", {}, sizes(model))));
 }
+
+const licences = () => element("details", {}, element("summary", {}, "Whose data they have learnt from"),
+  element("dl", {}, models.flatMap((one) => [element("dt", {}, one.name), element("dd", {}, one.licence || "no licence is stated")])));
 
 // Its picture: somebody drawn from its prior, doing nine things.
 async function portrait(canvas, model) {

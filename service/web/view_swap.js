@@ -15,7 +15,7 @@ export const title = "Swap";
 const MOST = 8, OFFERED = 16;
 
 export async function show(place, params, model) {
-  const encodes = (await myEncodes(model.name)).slice(0, OFFERED);
+  const encodes = await offered(model, [params.static, params.dynamic].flatMap((said) => (said || "").split(",").filter(Boolean)));
   if (!encodes.length) return void place.append(element("h1", {}, "Swap"), noClips());
   const ids = (said) => (said || "").split(",").filter((id) => encodes.some((job) => job.id === id)).slice(0, MOST);
   const chosen = { static: ids(params.static), dynamic: ids(params.dynamic) };
@@ -61,6 +61,13 @@ export async function show(place, params, model) {
   };
   if (params.swap) await showTable(await finished(await json(`/jobs/${params.swap}`)), chosen);
   return () => { left = true; clock?.stop(); };
+}
+
+// My latest clips, and those that the address names.
+async function offered(model, named) {
+  const mine = (await myEncodes(model.name)).slice(0, OFFERED), known = new Set(mine.map((job) => job.id));
+  const others = [...new Set(named)].filter((id) => !known.has(id));
+  return [...await Promise.all(others.map((id) => json(`/jobs/${id}`))), ...mine];
 }
 
 // A clip that may lend its appearance, its motion, or both.

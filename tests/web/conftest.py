@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,10 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.end_to_end.running import System, start, stop, wait_until_ready
+from tests.web.visits import Visit
 
 CHROMIUM = os.environ.get("TWOFOLD_TEST_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 REQUIRED = os.environ.get("TWOFOLD_REQUIRE_DATA") == "1"
 PATIENCE = float(os.environ.get("TWOFOLD_TEST_PATIENCE", "30"))  # seconds for anything that the page waits for
 
@@ -49,34 +50,6 @@ def browser() -> Iterator[Any]:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *FAKE_CAMERA])
         yield chromium
         chromium.close()
-
-
-FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-
-
-@dataclass
-class Visit:
-    """A page, what it complained of, and whom it asked."""
-
-    page: Any
-    url: str
-    complaints: list[str] = field(default_factory=list)
-    hosts: set[str] = field(default_factory=set)
-    expected: tuple[str, ...] = ()
-
-    def open(self, address: str = "") -> Any:
-        """Show an address of the page, and wait until its view has said that it is there."""
-        self.page.goto(f"{self.url}/{address}")
-        self.shown()
-        return self.page
-
-    def shown(self) -> None:
-        self.page.wait_for_selector(".view[data-shown]")
-
-    def go(self, view: str) -> None:
-        """Follow a link of the navigation."""
-        self.page.click(f"nav a[data-view={view}]")
-        self.page.wait_for_selector(f".view.{view}[data-shown]")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tests.web.conftest import Visit
+from tests.web.visits import Visit
 
 # The time from a move of the pointer to the new picture: the move's own timestamp against the first paint after it.
 MEASURE_MOVES = """async (count) => {
