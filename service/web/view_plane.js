@@ -11,13 +11,15 @@ import { go, note, noteSoon } from "./route.js";
 export const title = "Plane";
 const REST = 160; // milliseconds without a move, after which the picture is made anew and exactly
 const SIZE = 13;
+const EXTENTS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10], USUAL = 2.5; // prior standard deviations
 
 export async function show(place, params, model) {
-  const extent = Number(params.extent) || 2.5, seed = params.seed ?? "0";
-  const turn = (changes) => go("plane", { model: model.name, job, seed: job ? null : seed, dims: params.dims, extent, ...changes });
+  const seed = params.seed ?? "0";
+  let extent = Number(params.extent) || USUAL;
+  const turn = (changes) => go("plane", { model: model.name, job, seed: job ? null : seed, dims: params.dims, extent: params.extent, ...changes });
   const drawn = [["", "drawn from the prior"]];
   const picker = await clipPicker(model.name, params.job ?? (params.seed !== undefined ? "" : undefined),
-    (next) => go("plane", { model: model.name, job: next, seed: next ? null : "0", extent }), drawn);
+    (next) => go("plane", { model: model.name, job: next, seed: next ? null : "0" }), drawn);
   const job = params.job || (params.seed === undefined ? picker.encodes[0]?.id : undefined);
   const clip = job ? await clipOf(job) : null;
   let dims = planeDims(params.dims, clip);
@@ -35,16 +37,23 @@ export async function show(place, params, model) {
       element("div", { class: "row" },
         labelled("Across", dimSelect(model, dims?.[0], (dim) => turn({ dims: paired(dim, dims[1], dims[0]) }))),
         labelled("Up", dimSelect(model, dims?.[1], (dim) => turn({ dims: paired(dims[0], dim, dims[1], true) }))),
-        labelled("Extent (σ)", select([1, 1.5, 2, 2.5, 3, 4].map((one) => [one, one]), extent, (next) => turn({ extent: next })))),
+        labelled("Extent (σ)", select(EXTENTS.map((one) => [one, one]), extent, (next) => turn({ extent: next })))),
       clip ? null : button("Another identity", () => turn({ seed: String(Number(seed) + 1) })))));
 
-  const query = new URLSearchParams({ model: model.name, size: SIZE, extent, format: "npz" });
-  query.set(job ? "static_job" : "seed", job || seed);
-  if (dims) query.set("dims", dims.join(","));
-  const grid = atlas(await askArrays(`/latent-grid?${query}`));
-  // Where nobody chose, the grid itself tells which dimensions it goes along.
+  const grown = async () => {
+    const query = new URLSearchParams({ model: model.name, size: SIZE, extent, format: "npz" });
+    query.set(job ? "static_job" : "seed", job || seed);
+    if (dims) query.set("dims", dims.join(","));
+    return atlas(await askArrays(`/latent-grid?${query}`));
+  };
+  let grid = await grown();
+  // Where nobody chose, the plane is as wide as the clip's path, and the grid itself tells its dimensions.
+  if (clip && !params.extent && reach(grid, clip) > 1) {
+    extent = EXTENTS.find((one) => one >= extent * reach(grid, clip)) ?? EXTENTS.at(-1);
+    grid = await grown();
+  }
   dims = grid.dims;
-  place.querySelectorAll(".side select").forEach((chooser, axis) => { if (axis < 2) chooser.value = String(dims[axis]); });
+  place.querySelectorAll(".side select").forEach((chooser, axis) => { chooser.value = String([...dims, extent][axis]); });
 
   const identity = job ? { static_job: job } : { static: await staticOf(model.name, seed) };
   let asked = null, timer = 0;
@@ -87,6 +96,9 @@ function planeDims(said, clip) {
   if (dims.length >= 2 && dims[0] !== dims[1]) return dims.slice(0, 2);
   return clip ? clip.order.slice(0, 2) : null;
 }
+
+// How far the clip's path goes, as a share of half the plane.
+const reach = (grid, clip) => Math.max(...clip.codes.dynamic.flatMap((code) => grid.point(code).map((share) => Math.abs(2 * share - 1))));
 
 // Two dimensions that differ: choosing the other's one exchanges them.
 const paired = (across, up, before, second = false) =>

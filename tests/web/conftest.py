@@ -1,4 +1,4 @@
-"""A headless Chromium looking at the whole running system; a page that complains, or asks another host, fails its test."""
+"""A headless Chromium on the whole running system; a page that complains, or asks another host, fails its test."""
 
 import os
 import shutil
@@ -57,7 +57,9 @@ def make_visit(browser: Any, system: System) -> Iterator[Callable[..., Visit]]:
     visits: list[Visit] = []
 
     def make(**options: Any) -> Visit:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **options})
+        context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **options}
+        )
         page = context.new_page()
         page.set_default_timeout(PATIENCE * 1000)
         visit = Visit(page, system.url)

@@ -2,22 +2,9 @@
 
 import pytest
 
-from tests.web.views import pixels, query
+from tests.web.views import PHONE, addresses, pixels, query
 
 pytestmark = pytest.mark.timeout(240)
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-
-
-def addresses(encoded: list[str]) -> dict[str, str]:
-    three = ",".join(encoded)
-    return {
-        "start": "#start",
-        "clip": f"#clip?job={encoded[0]}&frame=20",
-        "plane": f"#plane?job={encoded[0]}",
-        "swap": f"#swap?static={three}&dynamic={three}",
-        "future": f"#future?job={encoded[0]}",
-        "jobs": "#jobs",
-    }
 
 
 def focus_by_tab(page, wanted: str, most: int = 60) -> None:

@@ -1,4 +1,4 @@
-"""A person's way through the page, on the whole system: upload, timeline, plane, swap, future, and back by the address."""
+"""A person's way through the page, on the whole system: upload, timeline, plane, swap, future, back by the address."""
 
 import re
 import statistics

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.test_access import PHONE, addresses
+from tests.web.views import PHONE, addresses, upload
 
 FOLDER = os.environ.get("TWOFOLD_SCREENSHOTS", "")
 pytestmark = [
@@ -17,10 +17,12 @@ ROOMS = {"desk": {"viewport": {"width": 1280, "height": 860}}, "phone": PHONE}
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("room", ROOMS)
-def test_every_view_is_shown(make_visit, encoded, room, scheme):
+def test_every_view_is_shown(make_visit, encoded, sample_clips, room, scheme):
     folder = Path(FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     visit = make_visit(color_scheme=scheme, **ROOMS[room])
+    for clip in sample_clips[:3]:
+        upload(visit, clip)  # so that this browser knows their names
     for name, address in addresses(encoded).items():
         page = visit.open(address)
         if name == "swap":
@@ -33,6 +35,7 @@ def test_every_view_is_shown(make_visit, encoded, room, scheme):
             page.wait_for_selector(".steps")
             page.click("text=Draw four")
             page.wait_for_selector(".person")
+        page.evaluate("scrollTo(0, 0)")
         page.wait_for_timeout(500)
         path = folder / f"{name}-{room}-{scheme}.png"
         page.screenshot(path=path, full_page=True)

@@ -5,6 +5,8 @@ from typing import Any
 
 from tests.web.visits import Visit
 
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
 # The time from a move of the pointer to the new picture: the move's own timestamp against the first paint after it.
 MEASURE_MOVES = """async (count) => {
   const surface = document.querySelector(".surface"), box = surface.getBoundingClientRect(), spent = [];
@@ -44,3 +46,15 @@ def query(page: Any) -> dict[str, str]:
     """What the page's address says of its view."""
     said = page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.split('?')[1] ?? ''))")
     return {str(name): str(value) for name, value in said.items()}
+
+
+def addresses(encoded: list[str]) -> dict[str, str]:
+    three = ",".join(encoded)
+    return {
+        "start": "#start",
+        "clip": f"#clip?job={encoded[0]}&frame=20",
+        "plane": f"#plane?job={encoded[0]}",
+        "swap": f"#swap?static={three}&dynamic={three}",
+        "future": f"#future?job={encoded[0]}",
+        "jobs": "#jobs",
+    }
