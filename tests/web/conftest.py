@@ -26,8 +26,8 @@ def missing(reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def system() -> Iterator[System]:
-    """One running system for every test of the page."""
+def system(browser: Any) -> Iterator[System]:
+    """One running system for every test of the page; none where there is no browser to look at it."""
     with TemporaryDirectory(prefix="twofold-") as folder:
         data_dir = Path(folder) / "data"
         data_dir.mkdir()
