@@ -6,9 +6,6 @@ export const SAMPLES = [
   { file: "face_3.mp4", name: "Face 3", data: "faces" },
   { file: "face_4.mp4", name: "Face 4", data: "faces" },
   { file: "sprite_1.mp4", name: "Sprite 1", data: "sprites" },
-  { file: "sprite_2.mp4", name: "Sprite 2", data: "sprites" },
-  { file: "sprite_3.mp4", name: "Sprite 3", data: "sprites" },
-  { file: "sprite_4.mp4", name: "Sprite 4", data: "sprites" },
 ];
 
 // Those of the kind that a model has learnt; all where it has learnt something else.

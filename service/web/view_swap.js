@@ -108,11 +108,12 @@ async function table(job, frames, lengths, who, model, transfer) {
         fps: motion.codes.fps, ends: [clip.job.id, motion.job.id], model: model.name, transfer });
       return element("td", {}, element("button", { type: "button", class: "cell", "aria-label": name, onclick: open }, canvas));
     })));
+  const made = element("table", { class: "swaps" }, element("thead", {}, element("tr", {}, element("td", {}),
+    heads.map((canvas) => element("th", { scope: "col" }, canvas)))), element("tbody", {}, body));
+  made.style.setProperty("--columns", String(columns));
   const card = element("section", { class: "card", "aria-label": "Swap table" },
     element("div", { class: "head" }, element("h2", {}, "Appearance down the side, motion along the top"), play),
-    element("div", { class: "scroll", tabIndex: 0, role: "group", "aria-label": "the table" },
-      element("table", { class: "swaps" }, element("thead", {}, element("tr", {}, element("td", {}),
-        heads.map((canvas) => element("th", { scope: "col" }, canvas)))), element("tbody", {}, body))),
+    element("div", { class: "scroll", tabIndex: 0, role: "group", "aria-label": "the table" }, made),
     element("p", { class: "hint" }, "Open a cell to see it large and to keep it."),
     element("div", { class: "buttons" }, downloads(job, `swap ${rows}x${columns}`)));
   return { card, clock };
