@@ -5,6 +5,7 @@
 #   make check   ruff and mypy
 #   make compose-test   the composed containers, driven over HTTP (needs Docker)
 #   make figures   the README's picture (needs the sprites' layer sheets)
+#   make screenshots   every view of the page as a picture, into var/screenshots (needs Chromium)
 #
 # PIP_ARGS is added to every `pip install`. On Linux without an NVIDIA GPU the small CPU build of PyTorch is enough:
 #   make run TORCH_INDEX=<the address that pytorch.org/get-started shows for "Linux, Pip, CPU">
@@ -27,7 +28,7 @@ RUN_READY := $(VENV)/.ready-run-$(KEY)
 TEST_READY := $(VENV)/.ready-test-$(KEY)
 BIN := $(VENV)/bin
 
-.PHONY: run test check compose-test figures clean
+.PHONY: run test check compose-test figures screenshots clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)
@@ -52,6 +53,9 @@ figures: $(RUN_READY)
 	static=$$(ls $$clips/sprite_* | head -4 | sed 's/^/-s /') && \
 	dynamic=$$(ls $$clips/sprite_* | sed 's/^/-d /') && \
 	$(BIN)/twofold swap --local --model sprites-vae $$static $$dynamic -o docs/figures/swap_sprites.png
+
+screenshots: $(TEST_READY)
+	TWOFOLD_SCREENSHOTS=var/screenshots $(BIN)/python -m pytest tests/web/test_screenshots.py $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,7 @@
 // What the page asks of the server: requests whose refusals are problems, uploads with progress, jobs that are watched.
 
+export const ENDED = ["succeeded", "failed", "canceled"];
+
 export class Problem extends Error {
   constructor(members) {
     super(members.detail || members.title || "the server gave no reason");
@@ -19,7 +21,8 @@ export async function ask(path, options = {}) {
   let answer;
   try {
     answer = await fetch(path, options);
-  } catch {
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
     throw unreachable();
   }
   if (!answer.ok) throw problemOf(answer.status, answer.headers.get("Content-Type"), await answer.text());
@@ -28,18 +31,25 @@ export async function ask(path, options = {}) {
 
 export const json = async (path, options) => (await ask(path, options)).json();
 
-// fetch cannot say how much of a body it has sent; this can.
-export function upload(path, form, onSent) {
+export const post = (path, body, headers = {}, signal = undefined) => ask(path, {
+  method: "POST", signal, body: body instanceof FormData ? body : JSON.stringify(body),
+  headers: body instanceof FormData ? headers : { "Content-Type": "application/json", ...headers },
+});
+
+// fetch cannot say how much of a body it has sent; this can. `signal` gives the upload up.
+export function upload(path, form, onSent, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", path);
     request.setRequestHeader("Accept", "application/json");
     request.upload.onprogress = (event) => event.lengthComputable && onSent(event.loaded / event.total);
     request.onerror = () => reject(unreachable());
+    request.onabort = () => reject(new Problem({ title: "Canceled", detail: "The upload was given up." }));
     request.onload = () => {
       if (request.status < 300) resolve(JSON.parse(request.responseText));
       else reject(problemOf(request.status, request.getResponseHeader("Content-Type"), request.responseText));
     };
+    signal?.addEventListener("abort", () => request.abort());
     request.send(form);
   });
 }
@@ -50,7 +60,8 @@ const POLL = 1500; // milliseconds, for the jobs beyond
 let streams = 0;
 
 // Follow a job to its end. The stream resumes by itself after a break; the job is read anew whenever its state changes.
-export function watch(job, onChange) {
+export function watch(job, onChange = () => {}) {
+  if (ENDED.includes(job.status)) return Promise.resolve(job);
   const streaming = streams < MOST_STREAMS;
   streams += streaming;
   return new Promise((resolve, reject) => {
@@ -74,11 +85,19 @@ export function watch(job, onChange) {
       }
       if (ended) return;
       onChange(job);
-      if (["succeeded", "failed", "canceled"].includes(job.status)) end(resolve, job);
+      if (ENDED.includes(job.status)) end(resolve, job);
     };
     if (!streaming) return;
     events.addEventListener("status", look);
     events.addEventListener("progress", (event) => onChange({ ...job, status: "running", ...JSON.parse(event.data) }));
     events.onerror = () => events.readyState === EventSource.CLOSED && look();
   });
+}
+
+// A job's result once it has ended well; its own problem where it has not.
+export async function finished(job, onChange) {
+  job = await watch(job, onChange);
+  if (job.status === "failed") throw new Problem(job.error);
+  if (job.status === "canceled") throw new Problem({ title: "Canceled", detail: "This job was canceled." });
+  return job;
 }

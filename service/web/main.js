@@ -1,40 +1,55 @@
-// The page: three things to do with the chosen model.
+// The page: an address names a view, and each view is a module that shows itself.
 
-import { json, upload, Problem } from "./api.js";
-import { dropArea, element, problemNote } from "./elements.js";
-import { fitNote, jobCard } from "./jobs.js";
+import { json } from "./api.js";
+import * as clip from "./view_clip.js";
+import { $, element, emptyNote, problemNote } from "./elements.js";
+import * as future from "./view_future.js";
+import * as jobs from "./view_jobs.js";
+import { loadModels, modelNamed } from "./models.js";
+import * as plane from "./view_plane.js";
+import * as route from "./route.js";
+import * as start from "./view_start.js";
+import * as swap from "./view_swap.js";
 
-const $ = (selector) => document.querySelector(selector);
-const encoded = []; // finished encodes of this visit: { id, name, model }
-let models = [];
+const VIEWS = { start, clip, plane, swap, future, jobs };
+const main = $("main");
+let leave = null, turn = 0;
 
-// The chosen model
-
-async function loadModels() {
-  ({ models } = await json("/models"));
-  $("#model").replaceChildren(...models.map((model) => element("option", { value: model.name }, model.name)));
-  chooseModel();
-}
-
-function chooseModel() {
-  const model = models.find((one) => one.name === $("#model").value);
-  $("#model-facts").textContent = model
-    ? `${model.family.replaceAll("_", " ")} · ${model.image_size}×${model.image_size} · static ${model.static_dim}, dynamic ${model.dynamic_dim}` +
-      ` · learnt from ${model.data.name || "unnamed data"}`
-    : "no model is installed";
-  $("#model-facts").title = model?.licence ? `Licence of the data: ${model.licence}` : "";
-  offerEncodes();
-}
-
-function offerEncodes() {
-  const fitting = encoded.filter((one) => one.model === $("#model").value);
-  for (const select of document.querySelectorAll("select.encoded")) {
-    const none = select.form.closest("#plane") ? "drawn from the prior" : "–";
-    const chosen = select.value;
-    select.replaceChildren(element("option", { value: "" }, none),
-      ...fitting.map((one) => element("option", { value: one.id }, `${one.name} (encoded)`)));
-    if (fitting.some((one) => one.id === chosen)) select.value = chosen;
+async function show() {
+  const { view, params } = route.read(), mine = turn += 1;
+  leave?.();
+  leave = null;
+  const chosen = VIEWS[view] || start;
+  for (const link of document.querySelectorAll("nav a")) {
+    const here = link.dataset.view === view || (!VIEWS[view] && link.dataset.view === "start");
+    if (here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+    link.href = carry(link.dataset.view, params);
   }
+  const place = element("div", { class: `view ${view}` });
+  main.replaceChildren(place);
+  document.title = `${chosen.title} – Twofold`;
+  try {
+    const left = await chosen.show(place, params, modelNamed(params.model ?? await modelOf(params.job)));
+    if (mine === turn) leave = left;
+    else left?.();
+  } catch (problem) {
+    place.append(problem.status === 410 ? expired(problem) : problemNote(problem));
+    if (!problem.title) throw problem;
+  }
+  place.dataset.shown = "true"; // what it first shows is there
+}
+
+// An address that names a clip alone means the model that has encoded it.
+const modelOf = async (job) => job && (await json(`/jobs/${job}`)).model;
+
+const expired = (problem) => element("div", { class: "card empty" }, element("h1", {}, "This has expired"),
+  element("p", {}, problem.message), element("a", { class: "button primary", href: "#start" }, "Encode the clip again"));
+
+// Going to another view keeps what is being looked at.
+function carry(view, { model, job, dims }) {
+  if (view === "start" || view === "jobs") return route.address(view, { model });
+  return route.address(view, { model, job, dims });
 }
 
 async function checkHealth() {
@@ -49,129 +64,11 @@ async function checkHealth() {
   }
 }
 
-// Tabs, with arrow keys
-
-const tabs = [...document.querySelectorAll("[role=tab]")];
-
-function open(tab) {
-  for (const one of tabs) {
-    const chosen = one === tab;
-    one.setAttribute("aria-selected", chosen);
-    one.tabIndex = chosen ? 0 : -1;
-    document.getElementById(one.getAttribute("aria-controls")).hidden = !chosen;
-  }
-}
-
-for (const [index, tab] of tabs.entries()) {
-  tab.addEventListener("click", () => open(tab));
-  tab.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const next = tabs[(index + step + tabs.length) % tabs.length];
-    open(next);
-    next.focus();
-  });
-}
-
-// Encode
-
-// The fields that say something; an empty one would be a wrong value.
-function filled(form, names) {
-  const data = new FormData();
-  data.append("model", $("#model").value);
-  for (const name of names) if (form.elements[name].value) data.append(name, form.elements[name].value);
-  return data;
-}
-
-async function run(panel, title, path, data, done = async () => {}) {
-  const { card, sent, fail, follow } = jobCard(title);
-  panel.querySelector(".outcome").prepend(card);
-  try {
-    const { job, body } = await follow(await upload(path, data, sent));
-    if (job.status === "succeeded") await done(job, body);
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-    fail(problem);
-  }
-}
-
-$("#encode form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const form = event.target, file = form.elements.video.files[0];
-  const data = filled(form, ["start", "end", "stride", "crop"]);
-  data.append("video", file);
-  run($("#encode"), file.name, "/encode", data, async (job, body) => {
-    encoded.unshift({ id: job.id, name: file.name, model: job.model });
-    offerEncodes();
-    const result = await json(`/jobs/${job.id}/result?format=json`);
-    body.prepend(fitNote(result.fit) || "");
-    const plane = element("button", { type: "button" }, "Its motion plane");
-    plane.onclick = () => {
-      $("#plane form").elements.static_job.value = job.id;
-      open($("#tab-plane"));
-      showPlane();
-    };
-    body.append(plane);
-  });
+$(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address is that of the view
+  main.focus();
 });
-
-// Swap
-
-$("#swap form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const form = event.target, data = filled(form, ["transfer", "static_job", "dynamic_job"]);
-  const names = { static: [], dynamic: [] };
-  for (const side of ["static", "dynamic"]) {
-    const job = form.elements[`${side}_job`];
-    if (job.value) names[side].push(job.selectedOptions[0].textContent);
-    for (const file of form.elements[side].files) {
-      data.append(side, file);
-      names[side].push(file.name);
-    }
-  }
-  $("#swap .outcome > .problem")?.remove();
-  const empty = ["static", "dynamic"].find((side) => names[side].length === 0);
-  if (empty) {
-    const missing = empty === "static" ? "an appearance" : "a motion";
-    $("#swap .outcome").prepend(problemNote({ title: "One side is missing", detail: `Choose ${missing}: a clip, or one that was encoded.` }));
-    return;
-  }
-  run($("#swap"), `${names.static.join(", ")} doing ${names.dynamic.join(", ")}`, "/swap", data);
-});
-
-// Motion plane
-
-function showPlane() {
-  const form = $("#plane form"), query = new URLSearchParams({ model: $("#model").value });
-  const job = form.elements.static_job.value;
-  query.set(job ? "static_job" : "seed", job || form.elements.seed.value);
-  for (const name of ["size", "extent", "spacing"]) query.set(name, form.elements[name].value);
-  const url = `/latent-grid?${query}`, outcome = $("#plane .outcome");
-  outcome.replaceChildren(element("p", { class: "card" }, "drawing …"));
-  const picture = element("img", { src: url, alt: "the motion plane of one identity", class: "small" });
-  picture.onload = () => outcome.replaceChildren(element("article", { class: "card" },
-    element("div", { class: "pictures" }, picture), element("div", { class: "links" }, element("a", { href: url }, "this picture's address"))));
-  picture.onerror = async () => {
-    // An <img> does not say why; the same request as JSON does.
-    try {
-      await json(`${url}&format=json`);
-      outcome.replaceChildren(problemNote({ title: "Not ready yet", detail: "It takes longer than usual; press Show again." }));
-    } catch (problem) {
-      outcome.replaceChildren(problemNote(problem));
-    }
-  };
-}
-
-$("#plane form").addEventListener("submit", (event) => { event.preventDefault(); showPlane(); });
-$("#another").addEventListener("click", () => {
-  const form = $("#plane form");
-  form.elements.static_job.value = "";
-  form.elements.seed.value = Number(form.elements.seed.value || 0) + 1;
-  showPlane();
-});
-
-document.querySelectorAll(".drop").forEach(dropArea);
-$("#model").addEventListener("change", chooseModel);
-loadModels().catch((problem) => $("main").prepend(problemNote(problem)));
+route.onChange(show);
 checkHealth();
 setInterval(checkHealth, 10_000);
+loadModels().then((models) => models.length ? show() : main.replaceChildren(emptyNote("No model is installed.")), (problem) => main.replaceChildren(problemNote(problem)));

@@ -1,0 +1,27 @@
+// What might come next, what lies between, and who never was.
+
+import { clipOf } from "./codes.js";
+import { clipPicker } from "./clip_picker.js";
+import { element } from "./elements.js";
+import { between } from "./between.js";
+import { futures } from "./futures.js";
+import { people } from "./people.js";
+import { go, note } from "./route.js";
+
+export const title = "Future";
+
+export async function show(place, params, model) {
+  const picker = await clipPicker(model.name, params.job, (job) => go("future", { model: model.name, job }));
+  const id = params.job || picker.encodes[0]?.id, leaving = [];
+  const onLeave = (what) => leaving.push(what);
+  place.append(element("div", { class: "head" }, element("h1", {}, "What comes next, and what lies between"),
+    id ? picker.control : null));
+  if (id) {
+    note({ model: model.name, job: id });
+    const clip = await clipOf(id);
+    await futures(place, { clip, model, params, onLeave });
+    await between(place, { clip, encodes: picker.encodes, model, onLeave });
+  }
+  people(place, { model, onLeave, onSource: (job) => go("clip", { model: model.name, job: job.id }) });
+  return () => leaving.forEach((stop) => stop());
+}

@@ -1,0 +1,63 @@
+// Jobs: mine, with their state and time left; each can be opened again, canceled, or deleted with what it made.
+
+import { ENDED, json, watch } from "./api.js";
+import { element, emptyNote, problemNote } from "./elements.js";
+import { nameOf } from "./memory.js";
+import { myJobs } from "./mine.js";
+import { stageOf } from "./progress.js";
+import { address } from "./route.js";
+
+export const title = "Jobs";
+
+export async function show(place) {
+  place.append(element("h1", {}, "Jobs"));
+  const jobs = await myJobs();
+  if (!jobs.length) return void place.append(emptyNote("Nothing has been asked yet.", element("a", { class: "button primary", href: "#start" }, "Choose a clip")));
+  place.append(element("p", { class: "hint" }, "A job's address can be sent to whoever uses this server; it lives as long as its results do."),
+    element("ul", { class: "card jobs" }, jobs.map(jobRow)));
+}
+
+function jobRow(job) {
+  const state = element("span", { class: `state ${job.status}` }, stageOf(job)), bar = element("progress", { max: 1, value: job.progress ?? 0, "aria-label": "progress" });
+  const link = element("a", { class: "name" }, nameOf(job)), act = element("button", { type: "button" });
+  const told = element("span", { class: "told" });
+  const row = element("li", {}, element("span", { class: "kind" }, job.kind), link, state, told, act, bar);
+  const draw = (now) => {
+    state.className = `state ${now.status}`;
+    state.textContent = stageOf(now);
+    bar.hidden = ENDED.includes(now.status);
+    bar.value = now.progress ?? 0;
+    told.textContent = now.error?.detail || lasts(now);
+    const there = now.status === "succeeded" ? viewOf(now) : null;
+    if (there) link.href = there;
+    act.textContent = ENDED.includes(now.status) ? "Delete" : "Cancel";
+    act.setAttribute("aria-label", `${act.textContent} ${nameOf(now)}`);
+    act.onclick = () => end(now, row);
+  };
+  draw(job);
+  if (!ENDED.includes(job.status)) watch(job, draw).then(draw, () => {});
+  return row;
+}
+
+async function end(job, row) {
+  try {
+    const purge = ENDED.includes(job.status);
+    await json(`/jobs/${job.id}${purge ? "?purge=true" : ""}`, { method: "DELETE" });
+    if (purge) row.remove();
+  } catch (problem) {
+    row.append(problemNote(problem));
+  }
+}
+
+function lasts(job) {
+  if (!job.expires) return "";
+  const hours = (Date.parse(job.expires) - Date.now()) / 3_600_000;
+  if (hours <= 0) return "expired";
+  return hours < 1 ? `kept ${Math.ceil(hours * 60)} min more` : hours < 48 ? `kept ${Math.round(hours)} h more` : `kept ${Math.round(hours / 24)} days more`;
+}
+
+// Where a result is looked at: the view for what has one, its picture for the rest.
+function viewOf(job) {
+  if (job.kind === "encode") return address("clip", { model: job.model, job: job.id });
+  return job.results["image/png"] || job.results["application/json"];
+}

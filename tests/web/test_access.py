@@ -1,0 +1,90 @@
+"""The page without a mouse, to a screen reader, and on a phone."""
+
+import pytest
+
+from tests.web.views import PHONE, addresses, pixels, query
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def focus_by_tab(page, wanted: str, most: int = 60) -> None:
+    for _ in range(most):
+        if page.evaluate("(wanted) => document.activeElement.matches(wanted)", wanted):
+            return
+        page.keyboard.press("Tab")
+    pytest.fail(f"the Tab key does not reach {wanted}")
+
+
+def test_the_keyboard_alone_goes_from_a_sample_to_the_plane(visit):
+    page = visit.open()
+    focus_by_tab(page, "button.sample")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".view.clip[data-shown]")
+    page.keyboard.press("Escape")
+    focus_by_tab(page, ".timeline")
+    frame = int(page.get_attribute(".view", "data-frame"))
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert int(page.get_attribute(".view", "data-frame")) == frame + 3
+    page.keyboard.press("Shift+ArrowRight")
+    assert "2 frames chosen" in page.inner_text(".transport .told")
+    page.keyboard.press("Escape")
+    assert page.inner_text(".transport .told") == ""
+    focus_by_tab(page, ".buttons a[href^='#plane']")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".view.plane[data-shown]")
+    focus_by_tab(page, ".surface")
+    before = pixels(page, ".face")
+    page.keyboard.press("Shift+ArrowRight")
+    assert pixels(page, ".face") != before
+
+
+def test_a_screen_reader_is_told_where_the_sliders_are(visit, encoded):
+    page = visit.open(f"#clip?job={encoded[0]}&frame=7&dims=2")
+    said = page.get_attribute(".timeline", "aria-valuetext")
+    assert said.startswith("frame 8 of 48, 0.58 seconds, dimension 2: ")
+    page = visit.open(f"#plane?job={encoded[0]}&dims=2,3&at=0.5,0.5")
+    assert page.get_attribute(".surface", "aria-valuetext").startswith("dimension 2: ")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_any_view(make_visit, encoded, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    visit = make_visit(color_scheme=scheme, bypass_csp=True)
+    found = []
+    for name, address in addresses(encoded).items():
+        page = visit.open(address)
+        violations = axe.Axe().run(page).response["violations"]
+        found += [
+            (name, one["id"], [node["html"][:160] for node in one["nodes"][:3]])
+            for one in violations
+            if one["impact"] in ("serious", "critical")
+        ]
+    assert not found
+
+
+def test_no_view_is_wider_than_a_phone(make_visit, encoded):
+    visit = make_visit(**PHONE)
+    for name, address in addresses(encoded).items():
+        page = visit.open(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+
+
+def test_a_finger_drags_over_the_plane(make_visit, encoded):
+    visit = make_visit(**PHONE)
+    page = visit.open(f"#plane?job={encoded[0]}&at=0.5,0.5")
+    before = pixels(page, ".face")
+    box = page.locator(".surface").bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.5)
+    assert pixels(page, ".face") != before
+    page.wait_for_function("location.hash.includes('at=0.9')")
+    assert query(page)["job"] == encoded[0]
+
+
+def test_the_camera_gives_a_clip(visit):
+    page = visit.open()
+    page.context.grant_permissions(["camera"])
+    page.click("text=Use the webcam")
+    page.click("text=Record 4 seconds")
+    page.wait_for_selector(".view.clip[data-shown]")
+    assert page.inner_text("h1").startswith("webcam.")

@@ -1,0 +1,147 @@
+"""A person's way through the page, on the whole system: upload, timeline, plane, swap, future, back by the address."""
+
+import re
+import statistics
+
+import pytest
+
+from tests.web.views import MEASURE_MOVES, pixels, query, upload
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_an_uploaded_clip_is_shown_with_its_codes_and_said_to_fit(visit, sample_clips):
+    page = upload(visit, sample_clips[0])
+    assert page.inner_text("h1") == sample_clips[0].name
+    assert page.inner_text(".fit").startswith("This clip fits the model:")
+    assert re.search(r"\d\d\.\d dB", page.inner_text(".fit"))
+    source, redrawn = (pixels(page, f"figure:nth-child({n}) canvas") for n in (1, 2))
+    error = statistics.fmean((a - b) ** 2 for a, b in zip(source, redrawn, strict=True))
+    assert 0 < error < 300, "the reconstruction is near the source, and is not the source"
+    assert page.locator(".timeline .curve").count() == 3
+    assert page.locator(".keys .key").count() == 6
+
+
+def test_pointing_at_the_timeline_shows_that_moment(visit, encoded):
+    page = visit.open(f"#clip?job={encoded[0]}&frame=0")
+    first = pixels(page, ".pair canvas")
+    box = page.locator(".timeline").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] / 2)
+    assert int(page.get_attribute(".view", "data-frame")) == pytest.approx(23.5, abs=1)
+    assert pixels(page, ".pair canvas") != first
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"], box["y"] + box["height"] / 2)
+    page.mouse.up()
+    page.wait_for_function("location.hash.includes('frame=47')")
+
+
+def test_a_chosen_span_is_what_the_csv_has(visit, encoded):
+    page = visit.open(f"#clip?job={encoded[0]}&frame=0")
+    box = page.locator(".timeline").bounding_box()
+    page.keyboard.down("Shift")
+    page.mouse.move(box["x"] + 1, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 9 / 47, box["y"] + 20)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    assert "10 frames chosen: 1 to 10" in page.inner_text(".transport .told")
+    with page.expect_download() as download:
+        page.click("text=CSV of the span")
+    head, *rows = download.value.path().read_text().splitlines()
+    assert head.startswith("frame,seconds,z0,z1")
+    assert [int(row.split(",")[0]) for row in rows] == list(range(10))
+    codes = page.evaluate(f"fetch('/jobs/{encoded[0]}/result?format=json').then((answer) => answer.json())")
+    assert [float(cell) for cell in rows[9].split(",")[2:6]] == codes["dynamic"][9]
+
+
+def test_every_representation_of_a_clip_can_be_kept(visit, encoded):
+    page = visit.open(f"#clip?job={encoded[0]}&frame=0")
+    for name, magic in (("NPZ", b"PK"), ("PNG", b"\x89PNG"), ("MP4", b"ftyp"), ("GIF", b"GIF8"), ("WebP", b"WEBP")):
+        with page.expect_download() as download:
+            page.click(f".buttons >> text={name}")
+        assert magic in download.value.path().read_bytes()[:12]
+        assert download.value.suggested_filename.endswith(name.lower())
+
+
+def test_the_face_on_the_plane_follows_the_pointer_at_once_and_is_made_exact_at_rest(visit, encoded):
+    page = visit.open(f"#plane?job={encoded[0]}")
+    assert page.locator(".surface .path").count() == 2, "the clip's path lies over the plane"
+    spent = page.evaluate(MEASURE_MOVES, 40)
+    assert statistics.median(spent) < 33, f"milliseconds from a move to its picture: {spent}"
+    blended = pixels(page, ".face")
+    page.wait_for_selector("[data-exact]")
+    exact = pixels(page, ".face")
+    error = statistics.fmean(abs(a - b) for a, b in zip(blended, exact, strict=True))
+    assert 0 < error < 12, "the blend is near what the model draws there, and the model has drawn it"
+
+
+def test_the_plane_goes_along_the_dimensions_that_one_chooses(visit, encoded):
+    page = visit.open(f"#plane?job={encoded[0]}&dims=2,3")
+    before = pixels(page, ".surface canvas")[:4000]
+    page.select_option(".side label:nth-child(1) select", "0")
+    page.wait_for_function("location.hash.includes('dims=0,3')")
+    page.wait_for_selector(".surface")
+    assert pixels(page, ".surface canvas")[:4000] != before
+    assert page.inner_text(".when").startswith("z0 ")
+
+
+def test_a_swap_table_moves_and_its_cells_can_be_opened_and_kept(visit, encoded):
+    two = ",".join(encoded[:2])
+    page = visit.open(f"#swap?static={two}&dynamic={encoded[0]},{encoded[2]}")
+    page.click("text=Swap 2 × 2")
+    page.wait_for_selector(".swaps")
+    assert page.locator(".swaps .cell").count() == 4
+    cells = [pixels(page, f".swaps tbody tr:nth-child({a}) td:nth-of-type({m}) canvas") for a in (1, 2) for m in (1, 2)]
+    assert len({tuple(cell) for cell in cells}) == 4
+    page.click(".swaps .cell >> nth=1")
+    page.wait_for_selector("dialog a:has-text('MP4')")
+    for name in ("MP4", "WebP", "GIF"):
+        with page.expect_download() as download:
+            page.click(f"dialog a:has-text('{name}')")
+        assert download.value.path().stat().st_size > 1000
+    page.keyboard.press("Escape")
+    page.reload()
+    visit.shown()
+    assert page.locator(".swaps .cell").count() == 4, "the address holds the table"
+
+
+def test_several_futures_go_on_from_the_moment_that_one_chooses(visit, encoded):
+    page = visit.open(f"#future?job={encoded[0]}&observe=12")
+    page.click("text=Predict")
+    page.wait_for_selector(".futures .strip")
+    assert page.locator(".imagined canvas").count() == 4
+    assert page.inner_text(".futures .when") == "observed: frame 1 of 12"
+    page.reload()
+    visit.shown()
+    assert page.locator(".imagined canvas").count() == 4, "the address holds the futures"
+
+
+def test_a_path_between_two_frames_begins_and_ends_at_them(visit, encoded):
+    page = visit.open(f"#future?job={encoded[0]}")
+    page.click("text=Interpolate")
+    page.wait_for_selector(".steps canvas")
+    steps = [pixels(page, f".steps canvas:nth-child({n})") for n in (1, 5, 9)]
+    assert len({tuple(step) for step in steps}) == 3
+
+
+def test_an_identity_that_never_was_becomes_a_source(visit):
+    page = visit.open("#future?model=faces-vae")
+    page.click("text=Draw four")
+    page.wait_for_selector(".person")
+    assert page.locator(".person").count() == 4
+    page.click(".person >> nth=0 >> text=Use as a source")
+    page.wait_for_selector(".view.clip[data-shown]")
+    assert page.inner_text("h1") == "identity of seed 1"
+
+
+def test_an_address_shows_the_same_to_whoever_opens_it(visit, make_visit, encoded):
+    page = visit.open(f"#clip?job={encoded[1]}&frame=7&dims=2")
+    mine = pixels(page, ".pair canvas")
+    other = make_visit()
+    page = other.open(f"#clip?job={encoded[1]}&frame=7&dims=2")
+    assert pixels(page, ".pair canvas") == mine
+    assert page.locator(".timeline .curve").count() == 1
+    page.reload()
+    other.shown()
+    assert query(page)["frame"] == "7"
+    assert page.get_attribute(".view", "data-frame") == "7"

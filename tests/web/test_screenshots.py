@@ -1,0 +1,42 @@
+"""Every view as a picture, light and dark, on a desk and on a phone, for people to look at: `make screenshots`."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.web.views import PHONE, addresses, upload
+
+FOLDER = os.environ.get("TWOFOLD_SCREENSHOTS", "")
+pytestmark = [
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(not FOLDER, reason="TWOFOLD_SCREENSHOTS names no folder to put them in (`make screenshots`)"),
+]
+ROOMS = {"desk": {"viewport": {"width": 1280, "height": 860}}, "phone": PHONE}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_view_is_shown(make_visit, encoded, sample_clips, room, scheme):
+    folder = Path(FOLDER)
+    folder.mkdir(parents=True, exist_ok=True)
+    visit = make_visit(color_scheme=scheme, **ROOMS[room])
+    for clip in sample_clips[:3]:
+        upload(visit, clip)  # so that this browser knows their names
+    for name, address in addresses(encoded).items():
+        page = visit.open(address)
+        if name == "swap":
+            page.click("text=Swap 3 × 3")
+            page.wait_for_selector(".swaps")
+        if name == "future":
+            page.click("text=Predict")
+            page.wait_for_selector(".strip")
+            page.click("text=Interpolate")
+            page.wait_for_selector(".steps")
+            page.click("text=Draw four")
+            page.wait_for_selector(".person")
+        page.evaluate("scrollTo(0, 0)")
+        page.wait_for_timeout(500)
+        path = folder / f"{name}-{room}-{scheme}.png"
+        page.screenshot(path=path, full_page=True)
+        assert path.stat().st_size > 10_000

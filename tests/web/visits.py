@@ -1,0 +1,31 @@
+"""One visit to the page: what it shows, what it complained of, and whom it asked."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Visit:
+    """A page, what it complained of, and whom it asked."""
+
+    page: Any
+    url: str
+    complaints: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+    expected: tuple[str, ...] = ()
+
+    def open(self, address: str = "") -> Any:
+        """Show an address of the page, and wait until its view has said that it is there."""
+        if self.page.url != "about:blank":
+            self.page.goto("about:blank")  # a change of the address's hash alone would load nothing anew
+        self.page.goto(f"{self.url}/{address}")
+        self.shown()
+        return self.page
+
+    def shown(self) -> None:
+        self.page.wait_for_selector(".view[data-shown]")
+
+    def go(self, view: str) -> None:
+        """Follow a link of the navigation."""
+        self.page.click(f"nav a[data-view={view}]")
+        self.page.wait_for_selector(f".view.{view}[data-shown]")
