@@ -16,6 +16,7 @@ from torch import Tensor
 from models.codes import StaticCode
 from models.compose import sample_motion
 from models.disentangler import Disentangler
+from models.motion import State
 from training.loop import precision
 from training.metrics.swaps import as_bytes
 
@@ -48,9 +49,9 @@ def drawn_motion(
     """The mean at each step of a sampled roll-out; without motion independent samples of p(z|f)."""
     if model.motion is None:
         return sample_motion(model, static, frames, generator)
-    step, state = model.prior(static), None
-    means = [step.mean[:, None]]
-    spread = step.std[:, None]
+    first = model.prior(static)
+    means, spread = [first.mean[:, None]], first.std[:, None]
+    state: State | None = None
     while len(means) < frames:
         noise = torch.randn(means[-1].shape, generator=generator).to(means[-1])
         sampled = model.motion.in_range(means[-1] + spread * noise)
