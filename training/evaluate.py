@@ -19,6 +19,7 @@ from models.checkpoint import LoadedModel, load_model
 from models.compose import Transfer
 from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks, peak_signal_to_noise
 from models.drnet import DrNET
+from training.data.actions import SpriteActions
 from training.data.digits import MovingDigits
 from training.data.drawable import CompositedSprites, Drawable, DrawnFaces
 from training.data.drawn_digits import DrawnDigits
@@ -27,12 +28,20 @@ from training.data.pool import Clips
 from training.data.sprites import Sprites
 from training.loop import choose_device
 from training.metrics.bootstrap import Estimate, mean_over_identities, weights
+from training.metrics.clip_judge import ClipJudgeConfig, cached_clip_judge
+from training.metrics.coded import coded_splits
+from training.metrics.consistency import consistency
+from training.metrics.dci import dci
 from training.metrics.drift import drift
 from training.metrics.fidelity import fidelity, similarity
 from training.metrics.judge import JudgeConfig, cached_judge
+from training.metrics.kept import kept
 from training.metrics.leakage import leakage
 from training.metrics.matrix import swap_matrix
+from training.metrics.mig import mig
 from training.metrics.prediction import futures
+from training.metrics.probe_chart import probe_chart
+from training.metrics.protocol import Protocol, protocol
 from training.metrics.reading import TOLERANCE, shares
 from training.metrics.scene import scene_probe
 from training.metrics.ssim import frame_ssim
@@ -62,6 +71,8 @@ class Budget:
     partners: int = 3  # appearances that each motion is given to
     probe_training: int | None = 1000  # identities that probes are fitted on
     judge: JudgeConfig = field(default_factory=JudgeConfig)
+    clip_judge: ClipJudgeConfig = field(default_factory=ClipJudgeConfig)
+    seeds: int = 5  # passes in which one code is held and the other drawn
     pool: tuple[int, int] = (3000, 40)  # drawn faces, and frames of each, that judges learn from
     movements: int = 200  # held-out ones whose future is predicted
     ahead: int = 30  # frames
@@ -74,7 +85,16 @@ class Budget:
         """Seconds, for a first look and for tests: the numbers say little."""
         judge = JudgeConfig(steps=20, batch=32)
         return cls(
-            identities=10, partners=2, probe_training=16, judge=judge, pool=(40, 8), movements=2, ahead=4, examples=64
+            identities=10,
+            partners=2,
+            probe_training=16,
+            judge=judge,
+            clip_judge=ClipJudgeConfig(widths=(8, 8, 16, 16), hidden=16, steps=4, batch=4),
+            seeds=2,
+            pool=(40, 8),
+            movements=2,
+            ahead=4,
+            examples=64,
         )
 
 
@@ -148,7 +168,9 @@ def evaluate(
                 strips = future_strips(loaded.model, held_out, OBSERVED, ahead, progress)
     seconds, training = time.monotonic() - began, loaded.config.get("training", {})
     report = Report(loaded.name, loaded.digest, results, training, command, device_of(loaded), seconds)
-    figures = {name: picture for name, picture in (("swaps", figure), ("futures", strips)) if picture}
+    chart = probe_chart(results["probes"], results["probes_mlp"]) if "probes" in results else None
+    drawn = (("swaps", figure), ("probes", chart), ("futures", strips))
+    figures = {name: picture for name, picture in drawn if picture}
     report.write(folder, docs, figures)
     return results
 
@@ -187,15 +209,16 @@ def measure_swaps(
         },
     }
     examples = data.examples("test", budget.examples, np.random.default_rng(SEED))
-    told = clips.dynamic.reshape(-1, clips.dynamic.shape[-1])
+    own_static = np.repeat(clips.static, CLIP_FRAMES, axis=0)
+    own_dynamic = clips.dynamic.reshape(len(own_static), -1)
     read = {
         "true_pictures": shares(judge.read(examples.frames), data, examples.static, examples.dynamic),
-        "reconstructions": shares(judge.read(merge(again)), data, np.repeat(clips.static, CLIP_FRAMES, axis=0), told),
+        "reconstructions": shares(judge.read(merge(again)), data, own_static, own_dynamic, themselves),
     }
     true = draw_pairs(data, clips, pairs, progress)
     static = np.repeat(clips.static[pairs[:, 0]], CLIP_FRAMES, axis=0)
     dynamic = clips.dynamic[pairs[:, 1]].reshape(len(static), -1)
-    read["true_swaps"] = shares(judge.read(merge(true)), data, static, dynamic)
+    read["true_swaps"] = shares(judge.read(merge(true)), data, static, dynamic, pairs)
     results["fidelity"], results["similarity"] = {}, {}
     alike = frame_ssim(again, clips.frames)
     transfers: tuple[Transfer, ...] = ("raw", "prior")
@@ -203,10 +226,36 @@ def measure_swaps(
         made = decode_pairs(model, codes, pairs, how, progress)
         results["fidelity"][how] = asdict(fidelity(reconstruction, frame_psnr(made, true), pairs))
         results["similarity"][how] = asdict(similarity(alike, frame_ssim(made, true), pairs))
-        read[f"swaps_{how}"] = shares(judge.read(merge(made)), data, static, dynamic)
+        read[f"swaps_{how}"] = shares(judge.read(merge(made)), data, static, dynamic, pairs)
+        if how == "raw":
+            results["consistency"] = asdict(consistency(model, codes, made, pairs, again, progress))
     results["judge"] = {name: asdict(part) for name, part in read.items()}
-    results["probes"] = asdict(leakage(model, data, budget.probe_training, budget.identities, progress))
-    return results
+    if not model.needs_maps:  # a U-Net's static code cannot be drawn
+        if isinstance(data, CompositedSprites):
+            results["actions"] = asdict(judge_actions(model, data, cache, budget, progress))
+        else:
+            results["kept"] = asdict(kept(model, data, judge, clips, codes, budget.seeds, progress))
+    return results | measure_codes(model, data, budget, progress)
+
+
+def judge_actions(
+    model: Disentangler, data: CompositedSprites, cache: Path, budget: Budget, progress: Progress
+) -> Protocol:
+    """The field's judge protocol on the clips that it is stated for."""
+    device, actions = next(model.parameters()).device, SpriteActions(data.sprites)
+    judge = cached_clip_judge(actions, budget.clip_judge, cache, progress, device)
+    return protocol(model, actions.clips("test", budget.identities), judge.read, budget.seeds, progress)
+
+
+def measure_codes(model: Disentangler, data: Drawable, budget: Budget, progress: Progress) -> dict[str, Any]:
+    """What the codes tell, without a picture being made of them."""
+    coded = coded_splits(model, data, budget.probe_training, budget.identities, progress)
+    return {
+        "probes": asdict(leakage(coded, data, "linear", progress)),
+        "probes_mlp": asdict(leakage(coded, data, "mlp", progress)),
+        "dci": asdict(dci(coded.scattered, coded.scattered_held_out, data, progress)),
+        "mig": asdict(mig(coded.scattered_held_out, data)),
+    }
 
 
 @torch.inference_mode()

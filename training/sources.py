@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from training.data.digits import MovingDigits
+from training.data.duplicates import near_duplicates
 from training.data.errors import DataError
 from training.data.face_clips import FaceClips
 from training.data.faces import cached_pool
@@ -16,10 +17,14 @@ from training.data.norb import CLIPS, Turns
 from training.data.pool import ClipPool, Clips
 from training.data.sheets import ARTISTS
 from training.data.sprites import Sprites, sprite_pool
+from training.data.told import scenes_of_one_file, told
 from training.data.videos import find_videos, read_videos, split_clips, video_pool
 
 FACES_TEST, FACES_FRAMES = 300, 40
 DIGITS_TEST = 300  # held-out clips
+# Of a person's own clip. One number for whoever reads the folder: were a clip used here and left out there, the split
+# would be another, and the held-out clips of an evaluation would have been trained on.
+LEAST_FRAMES = 4
 # Which data set a model's card names.
 BY_CARD = {
     "drawn faces": "faces",
@@ -38,6 +43,7 @@ class Source:
     training: Clips
     held_out: Clips
     card: dict[str, str]
+    found: tuple[str, ...] = ()  # what there is to say of a person's own videos, line by line
 
 
 def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -> Source:
@@ -166,8 +172,9 @@ def kth_source(folder: Path, persons: Persons) -> Source:
 
 def clips_source(folder: Path, clip_frames: int) -> Source:
     """A person's own videos, split by clip."""
-    found = read_videos(find_videos(folder), size=64, min_frames=clip_frames)
-    training, held_out = split_clips(found.names, found.clips)
+    found = read_videos(find_videos(folder), size=64, min_frames=max(clip_frames, LEAST_FRAMES))
+    duplicates = near_duplicates(found.clips)
+    training, held_out = split_clips(found.names, found.clips, [*duplicates, *scenes_of_one_file(found)])
     left_out = "; ".join(f"{name} {why}" for name, why in found.left_out.items())
     return Source(
         video_pool(training),
@@ -178,4 +185,5 @@ def clips_source(folder: Path, clip_frames: int) -> Source:
             "split": f"by clip: {len(training)} train, {len(held_out)} held out",
             "source": "videos of the owner" + (f"; left out: {left_out}" if left_out else ""),
         },
+        found=tuple(told(found, duplicates, (len(training), len(held_out)))),
     )

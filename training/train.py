@@ -68,8 +68,11 @@ def run_recipe(
     resume: bool = False,
     on_step: Callable[[int, Mapping[str, float], float], None] | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
+    on_found: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Train a recipe to its end and write the model folder; returns that folder.
+
+    What is said of a person's own videos goes to `on_found` line by line, before training begins.
 
     An interrupt (Ctrl-C, SIGTERM) ends the run at the next step with a checkpoint, and raises
     KeyboardInterrupt; `resume` takes it up there.
@@ -82,6 +85,8 @@ def run_recipe(
     """
     on_stage("reading clips")
     source = open_source(recipe.data, places.data, places.cache, recipe.clip_frames)
+    for line in source.found:
+        on_found(line)
     device = choose_device(places.device)
     training = on_device_if_it_fits(source, device)
     torch.manual_seed(seed_of(recipe.seed, -1))

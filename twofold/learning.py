@@ -73,7 +73,10 @@ def _run(recipe: Recipe, data: Path | None, begin: str | None, resume: bool, dev
         def on_stage(stage: str) -> None:
             bar.update(task, description=stage)
 
-        folder = run_recipe(recipe, places, resume=resume, on_step=on_step, on_stage=on_stage)
+        def on_found(line: str) -> None:
+            bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+        folder = run_recipe(recipe, places, resume=resume, on_step=on_step, on_stage=on_stage, on_found=on_found)
     print(f"{recipe.name} is in {folder}; `twofold up` serves it, `twofold models` lists it")
 
 

@@ -109,7 +109,7 @@ class ByHand(Disentangler):
             who = torch.cat([dynamic[..., 2:], who[..., 1:]], -1)
         stripes = torch.cat([who, dynamic[..., :2]], -1)
         if self.fault == "grey":
-            stripes = stripes + 0.5
+            stripes = stripes * 0 + 0.5
         wide = stripes.repeat_interleave(STRIPE, -1)
         return wide[:, :, None, None].expand(*stripes.shape[:2], 3, SIZE, SIZE)
 

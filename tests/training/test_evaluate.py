@@ -68,6 +68,27 @@ def test_every_factor_is_probed_in_both_codes_and_judged_in_swaps(places):
         assert set(stated["judge"][part]["dynamic"]) == dynamic
 
 
+def test_codes_are_probed_by_two_readers_encoded_again_and_drawn_against_each_other(places):
+    stated = json.loads((places / "tiny" / "evaluation.json").read_text())
+    assert set(stated["probes_mlp"]["static_from_dynamic"]) == set(stated["probes"]["static_from_dynamic"])
+    assert 0 <= stated["mig"]["mean"]["value"] <= 1
+    assert set(stated["dci"]["informativeness"]) == set(stated["mig"]["factors"])
+    assert stated["consistency"]["identities"] == 10
+    assert stated["kept"]["seeds"] == 2
+    assert "smile" in stated["kept"]["dynamic_fixed"]
+    page = (places / "docs" / "results.md").read_text()
+    for title in ("dynamic fixed, static drawn", "encoded again", "linear | network", "completeness C", "MIG, mean"):
+        assert title in page, title
+
+
+def test_every_share_of_swaps_has_an_interval_around_it(places):
+    swaps = json.loads((places / "tiny" / "evaluation.json").read_text())["judge"]["swaps_raw"]
+    for name, share in {**swaps["static"], **swaps["dynamic"], "static_all": swaps["static_all"]}.items():
+        interval = swaps["intervals"][name]
+        assert interval["value"] == pytest.approx(share)
+        assert interval["low"] <= interval["value"] <= interval["high"]
+
+
 def test_the_figure_is_a_small_picture_named_by_the_page(places):
     figure = places / "docs" / "figures" / "swaps-tiny.png"
     assert figure.stat().st_size <= MAX_BYTES
@@ -93,6 +114,10 @@ def test_sprites_are_evaluated_on_their_sheets(shared_data, tmp_path):
     )
     assert set(results["judge"]["swaps_raw"]["dynamic"]) == {"action", "direction", "pose"}
     assert set(results["probes"]["static_from_dynamic"]) == {"skin", "legs", "shirt", "hair"}
+    assert results["actions"]["clips"] == 10 * 9
+    assert set(results["actions"]["static_fixed"]["static"]) == {"skin", "legs", "shirt", "hair"}
+    assert results["actions"]["dynamic_fixed"]["inception_score"]["value"] <= 9
+    assert "kept" not in results
 
 
 @pytest.mark.parametrize(("data", "remedy"), [("LPC sprites", "layer sheets"), ("7 own clips", "own clips")])

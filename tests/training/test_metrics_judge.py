@@ -7,6 +7,7 @@ import pytest
 from rich.progress import Progress
 
 from training.metrics.judge import JudgeConfig, Reading, cached_judge, train_judge
+from training.metrics.kept import kept
 from training.metrics.reading import TOLERANCE, r_squared, shares
 from training.metrics.swaps import circle, decode_pairs, encode, held_out_clips, merge
 
@@ -50,6 +51,37 @@ def test_a_judge_reads_true_pictures_and_through_them_perfect_and_leaking_models
     assert leaking.static["hat"] < 0.6  # two identities have one hat in 1 of 3 cases
     assert leaking.static["coat"] > 0.97
     assert leaking.dynamic["act"] > 0.97
+
+
+def test_held_codes_are_kept_while_the_others_are_drawn_and_a_leak_shows(judge, stripes, by_hand):
+    def held(model):
+        with Progress(disable=True) as progress:
+            clips = held_out_clips(stripes, 40, seed=3)
+            return kept(model, stripes, judge, clips, encode(model, clips.frames, progress), 2, progress)
+
+    perfect, leaking = held(by_hand()), held(by_hand("leak"))
+    assert perfect.static_fixed["static_mean"].value > 0.9
+    assert perfect.dynamic_fixed["act"].value > 0.85
+    assert perfect.dynamic_fixed["hat"].value < 0.6
+    assert perfect.static_fixed["act"].value < 0.4
+    assert leaking.dynamic_fixed["hat"].value > 0.9
+    assert leaking.static_fixed["hat"].value < 0.7
+    hat = perfect.dynamic_fixed["hat"]
+    assert hat.low < hat.value < hat.high
+    assert hat.std > 0
+
+
+def test_shares_of_pairs_have_intervals_and_of_oneself_those_of_identities(stripes):
+    rng = np.random.default_rng(0)
+    pairs = np.stack([np.arange(20)] * 2, axis=1)
+    static, dynamic = np.repeat(stripes.identities("test", 20), 4, axis=0), stripes.motions(rng, 80, 1, "scattered")
+    reading = true_reading(stripes, static, dynamic[:, 0])
+    reading.static["hat"][:20] += 1  # the first 5 of 20 clips
+    found = shares(reading, stripes, static, dynamic[:, 0], pairs).intervals
+    assert found["hat"].value == 0.75
+    assert (found["hat"].low, found["hat"].high) == (pytest.approx(0.55, abs=0.051), pytest.approx(0.92, abs=0.051))
+    assert found["coat"].low == found["coat"].high == found["dynamic_all"].low == 1
+    assert found["static_mean"].value == pytest.approx(0.875)
 
 
 def test_a_reading_of_the_truth_is_right_everywhere(stripes):

@@ -27,6 +27,7 @@ def test_own_clips_become_a_model_that_is_served_and_measured(tmp_path):
     done = twofold(tmp_path, "train", "--clips", clips, "--name", "mine", "--steps", "2")
     assert done.returncode == 0, done.stderr
     assert "mine is in" in " ".join(done.stdout.split())
+    assert "6 videos, 6 clips, 288 frames (48 to 48 a clip)" in " ".join(done.stdout.split())
 
     listed = twofold(tmp_path, "models", "--local", "--json")
     assert "mine" in {model["name"] for model in json.loads(listed.stdout)}

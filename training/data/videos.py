@@ -13,6 +13,7 @@ from einops import rearrange
 from jaxtyping import UInt8
 
 from training.data.area import area_average
+from training.data.cuts import scene_cuts
 from training.data.errors import DataError
 from training.data.pool import ClipPool
 
@@ -22,11 +23,15 @@ MAX_FRAMES = 1000  # of one video; a longer one is sampled evenly
 
 @dataclass(frozen=True, slots=True)
 class VideoFolder:
-    """The clips of a folder, and the files that gave none, each with the reason."""
+    """The clips of a folder, one a scene, and the files that gave none, each with the reason."""
 
-    names: list[str]
+    names: list[str]  # a clip's file, and which scene it is where the file has several
     clips: list[UInt8[np.ndarray, "_ h w 3"]]
     left_out: dict[str, str]
+    files: list[str]  # whose scene each clip is
+    sizes: dict[str, tuple[int, int]]  # width and height of each file's pictures, upright
+    cuts: dict[str, list[int]]  # the frames at which files were cut, where they were
+    short_scenes: dict[str, int]  # how many scenes of a file were too short to be clips
 
 
 def find_videos(folder: Path) -> list[Path]:
@@ -45,33 +50,43 @@ def find_videos(folder: Path) -> list[Path]:
 
 
 def read_videos(paths: Iterable[Path], size: int, min_frames: int) -> VideoFolder:
-    """Decode videos to their largest centred square, area-averaged to `size`; broken ones are left out."""
-    names: list[str] = []
-    clips: list[np.ndarray] = []
-    left_out: dict[str, str] = {}
+    """Decode videos to their largest centred square, area-averaged to `size`, and cut them into scenes.
+
+    Broken files, and those with no scene of `min_frames` frames, are left out.
+    """
+    found = VideoFolder([], [], {}, [], {}, {}, {})
     for path in paths:
+        name = path.name
+        frames: list[np.ndarray] = []
         try:
-            frames = list(decode(path, size))
+            for picture in pictures(path, MAX_FRAMES):
+                found.sizes[name] = (picture.shape[1], picture.shape[0])
+                frames.append(centre_square(picture, size))
         except FFmpegError as error:
-            left_out[path.name] = f"cannot be decoded: {error.strerror}"
+            found.left_out[name] = f"cannot be decoded: {error.strerror}"
             continue
         if len(frames) < min_frames:
-            left_out[path.name] = f"has {len(frames)} frames, training needs {min_frames}"
+            found.left_out[name] = f"has {len(frames)} frames, training needs {min_frames}"
             continue
-        names.append(path.name)
-        clips.append(np.stack(frames))
-    return VideoFolder(names, clips, left_out)
+        add_scenes(found, name, np.stack(frames), min_frames)
+    return found
 
 
-def decode(path: Path, size: int) -> Iterator[UInt8[np.ndarray, "size size 3"]]:
-    """The frames of one local, trusted video, upright, centre-cropped and area-averaged.
-
-    Raises:
-        FFmpegError: it is broken, or holds no video.
-
-    """
-    for picture in pictures(path, MAX_FRAMES):
-        yield centre_square(picture, size)
+def add_scenes(found: VideoFolder, name: str, frames: UInt8[np.ndarray, "t h w 3"], min_frames: int) -> None:
+    """Make a clip of each scene that is long enough."""
+    cuts = scene_cuts(frames)
+    parts = np.split(frames, cuts)
+    if cuts:
+        found.cuts[name] = cuts
+    whole = [(number, part) for number, part in enumerate(parts, 1) if len(part) >= min_frames]
+    if len(whole) < len(parts):
+        found.short_scenes[name] = len(parts) - len(whole)
+    if not whole:
+        found.left_out[name] = f"has {len(parts)} scenes, of which none has {min_frames} frames"
+    for number, part in whole:
+        found.names.append(name if len(parts) == 1 else f"{name}, scene {number}")
+        found.clips.append(part)
+        found.files.append(name)
 
 
 def pictures(path: Path, most: int | None = None) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
@@ -119,9 +134,11 @@ def video_pool(clips: list[UInt8[np.ndarray, "_ h w 3"]]) -> ClipPool:
 
 
 def split_clips(
-    names: list[str], clips: list[UInt8[np.ndarray, "_ h w 3"]]
+    names: list[str], clips: list[UInt8[np.ndarray, "_ h w 3"]], together: Iterable[tuple[int, int]] = ()
 ) -> tuple[list[UInt8[np.ndarray, "_ h w 3"]], list[UInt8[np.ndarray, "_ h w 3"]]]:
-    """Training and held-out clips: every tenth clip, at least one, is held out where there are three or more.
+    """Training and held-out clips: a tenth of the clips, at least one, is held out.
+
+    The pairs of `together` (scenes of one file, near-duplicates) stay on one side, unless that leaves one side empty.
 
     Raises:
         DataError: there is one clip only, so nothing can be held out of training.
@@ -131,8 +148,17 @@ def split_clips(
         raise DataError(
             f"{len(clips)} clip can be used ({', '.join(names)}); a model needs at least 2, one of them held out"
         )
-    count = max(1, len(clips) // 10)
-    chosen = set(np.random.default_rng(0).permutation(len(clips))[:count].tolist())
+    group = np.arange(len(clips))
+    for first, second in together:
+        group[group == group[second]] = group[first]
+    if len(set(group.tolist())) == 1:
+        group = np.arange(len(clips))
+    count, chosen = max(1, len(clips) // 10), set[int]()
+    for index in np.random.default_rng(0).permutation(len(clips)):
+        members = np.flatnonzero(group == group[index]).tolist()
+        # The smallest of two groups or more has at most half of the clips, so that some group is taken.
+        if len(chosen) < count and 2 * len(members) <= len(clips):
+            chosen |= set(members)
     kept = [clip for index, clip in enumerate(clips) if index not in chosen]
     return kept, [clips[index] for index in sorted(chosen)]
 

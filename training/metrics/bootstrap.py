@@ -1,5 +1,6 @@
 """How sure a mean is: 95 % intervals by resampling identities, as frames of one identity are no independent draws."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +23,33 @@ class Estimate:
         low, high = np.nanpercentile(rounds, [2.5, 97.5])
         return cls(float(value), float(low), float(high))
 
+    @classmethod
+    def centred(cls, value: float, rounds: Float[np.ndarray, " rounds"]) -> "Estimate":
+        """The same, moved so that the resampled mean lies on the value.
+
+        For entropies and mutual information: a resample repeats identities, which alone makes it less varied and its
+        parts more dependent, so the plain interval can miss the value itself.
+        """
+        return cls.of(value, rounds + (value - np.nanmean(rounds)))
+
     def __str__(self) -> str:
         return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A number measured in several passes."""
+
+    value: float  # mean over passes
+    std: float  # over passes; 0 of one
+    low: float  # 95 % interval over identities
+    high: float
+
+    @classmethod
+    def of(cls, passes: Sequence[float], interval: Estimate) -> "Score":
+        """Summarise passes."""
+        spread = float(np.std(passes, ddof=1)) if len(passes) > 1 else 0.0
+        return cls(float(np.mean(passes)), spread, interval.low, interval.high)
 
 
 def weights(rng: np.random.Generator, num: int, rounds: int = ROUNDS) -> Int[np.ndarray, "rounds num"]:
@@ -46,9 +72,19 @@ def mean_over_pairs(
 ) -> Float[np.ndarray, " rounds"]:
     """The mean in each resample, of one value a pair: a pair counts as often as both its identities together.
 
+    The pair of an identity with itself counts as often as that identity.
+
     Source: the pigeonhole bootstrap, Owen 2007 (Annals of Applied Statistics 1(2)), for data crossed two ways.
     """
-    together = drawn[:, pairs[:, 0]] * drawn[:, pairs[:, 1]]
+    together = occurrences(pairs, drawn)
     count = together.sum(1)
     means: np.ndarray = np.divide(together @ values, count, out=np.full(len(count), np.nan), where=count > 0)
     return means
+
+
+def occurrences(
+    pairs: Int[np.ndarray, "pairs 2"], drawn: Int[np.ndarray, "rounds num"]
+) -> Int[np.ndarray, "rounds pairs"]:
+    """How often each pair occurs in each resample of identities."""
+    who, what = pairs.T
+    return np.where(who == what, drawn[:, who], drawn[:, who] * drawn[:, what])

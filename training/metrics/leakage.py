@@ -1,16 +1,15 @@
-"""Which factors each code tells a linear reader: two directions that should fail, and two that should succeed."""
+"""Which factors each code tells a reader: two directions that should fail, and two that should succeed."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 from rich.progress import Progress
 
-from models.disentangler import Disentangler
-from training.data.drawable import Drawable, Motion, Split
-from training.metrics.probes import Probe, probe_class, probe_value
-from training.metrics.swaps import CLIP_FRAMES, encode
+from training.data.drawable import Drawable
+from training.metrics.coded import CodedSplits, clip_means, clip_of_frame, each_frame, flat, frame_factors
+from training.metrics.probes import Probe, Reader, probe_class, probe_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,103 +27,48 @@ class Leakage:
     dynamic_from_dynamic: dict[str, Probe]
 
 
-@dataclass(frozen=True, slots=True)
-class CodedClips:
-    """Codes of clips, with the factors of their identities and frames."""
-
-    static_factors: Int[np.ndarray, "n f"]
-    dynamic_factors: Float[np.ndarray, "n t d"]
-    static: Float[np.ndarray, "n s"]
-    dynamic: Float[np.ndarray, "n t z"]
-
-
-def coded_clips(
-    model: Disentangler,
-    data: Drawable,
-    split: Split,
-    num: int | None,
-    motion: Motion,
-    seed: int,
-    progress: Progress,
-) -> CodedClips:
-    """Draw one clip of each identity and encode it."""
-    people = data.identities(split, num)
-    moves = data.motions(np.random.default_rng(seed), len(people), CLIP_FRAMES, motion)
-    codes = encode(model, data.draw(people, moves), progress)
-    return CodedClips(people, moves, codes.static.mean.cpu().numpy(), codes.dynamic.mean.cpu().numpy())
-
-
-def leakage(
-    model: Disentangler,
-    data: Drawable,
-    num_training: int | None,
-    num_held_out: int | None,
-    progress: Progress,
-    seed: int = 7,
-) -> Leakage:
+def leakage(coded: CodedSplits, data: Drawable, reader: Reader, progress: Progress) -> Leakage:
     """Fit every probe on training identities and score it on held-out ones."""
-    task = progress.add_task("probing codes", total=5)
-    sizes: dict[Split, int | None] = {"train": num_training, "test": num_held_out}
-    motions: tuple[Motion, Motion] = ("scattered", "movement")
-    clips = {}
-    for number, motion in enumerate(motions):
-        for split, num in sizes.items():
-            clips[motion, split] = coded_clips(model, data, split, num, motion, seed + number, progress)
+    fit, test = coded.scattered, coded.scattered_held_out
+    moving, moving_test = coded.movement, coded.movement_held_out
+    names, frames = list(data.static_levels), clip_of_frame(test)
+    task = progress.add_task(f"probing codes, {reader}", total=2 * (len(names) + len(frame_factors(data, test))))
+
+    def static(per_frame: bool) -> dict[str, Probe]:
+        found = {}
+        for column, name in enumerate(names):
+            if per_frame:
+                levels = each_frame(fit, column), each_frame(test, column)
+                found[name] = probe_class(
+                    flat(fit.dynamic), levels[0], flat(test.dynamic), levels[1], reader=reader, clips=frames
+                )
+            else:
+                known, true = (part.static_factors[:, column].astype(np.float64) for part in (fit, test))
+                found[name] = probe_class(fit.static, known, test.static, true, reader=reader)
             progress.advance(task)
-    fit, test = clips["scattered", "train"], clips["scattered", "test"]
-    moving, moving_test = clips["movement", "train"], clips["movement", "test"]
-    names = list(data.static_levels)
-    found = Leakage(
-        static_from_dynamic={
-            name: probe_class(flat(fit.dynamic), each_frame(fit, column), flat(test.dynamic), each_frame(test, column))
-            for column, name in enumerate(names)
-        },
-        dynamic_from_static=probe_dynamic(
-            data, moving.static, clip_means(data, moving), moving_test.static, clip_means(data, moving_test)
+        return found
+
+    def dynamic(
+        codes: Float[np.ndarray, "n d"],
+        factors: Mapping[str, Float[np.ndarray, " n"]],
+        held_out_codes: Float[np.ndarray, "m d"],
+        held_out_factors: Mapping[str, Float[np.ndarray, " m"]],
+        clips: Int[np.ndarray, " m"] | None = None,
+    ) -> dict[str, Probe]:
+        found = {}
+        for name, values in factors.items():
+            probe = probe_class if name in data.classes else probe_value
+            found[name] = probe(codes, values, held_out_codes, held_out_factors[name], reader=reader, clips=clips)
+            progress.advance(task)
+        return found
+
+    return Leakage(
+        static_from_dynamic=static(per_frame=True),
+        dynamic_from_static=dynamic(
+            moving.static, clip_means(data, moving), moving_test.static, clip_means(data, moving_test)
         ),
-        static_from_static={
-            name: probe_class(
-                fit.static, fit.static_factors[:, column] * 1.0, test.static, test.static_factors[:, column] * 1.0
-            )
-            for column, name in enumerate(names)
-        },
-        dynamic_from_dynamic=probe_dynamic(
-            data,
-            flat(fit.dynamic),
-            {name: value.reshape(-1) for name, value in data.read(fit.dynamic_factors).items()},
-            flat(test.dynamic),
-            {name: value.reshape(-1) for name, value in data.read(test.dynamic_factors).items()},
+        static_from_static=static(per_frame=False),
+        dynamic_from_dynamic=dynamic(
+            flat(fit.dynamic), frame_factors(data, fit), flat(test.dynamic), frame_factors(data, test), frames
         ),
     )
-    progress.advance(task)
-    return found
-
-
-def flat(codes: Float[np.ndarray, "n t z"]) -> Float[np.ndarray, "m z"]:
-    """Frames of all clips on one axis."""
-    return codes.reshape(-1, codes.shape[-1])
-
-
-def each_frame(clips: CodedClips, column: int) -> Float[np.ndarray, " m"]:
-    """The level of one static factor, once for every frame."""
-    return np.repeat(clips.static_factors[:, column].astype(np.float64), clips.dynamic.shape[1])
-
-
-def clip_means(data: Drawable, clips: CodedClips) -> dict[str, Float[np.ndarray, " n"]]:
-    """What a clip of one movement shows as a whole: its class, or its mean value."""
-    return {name: value.mean(1) for name, value in data.read(clips.dynamic_factors).items()}
-
-
-def probe_dynamic(
-    data: Drawable,
-    codes: Float[np.ndarray, "n d"],
-    factors: dict[str, Float[np.ndarray, " n"]],
-    held_out_codes: Float[np.ndarray, "m d"],
-    held_out_factors: dict[str, Float[np.ndarray, " m"]],
-) -> dict[str, Probe]:
-    """Every dynamic factor but the pose as a whole, whose classes are too many for a linear reader."""
-    readers: dict[str, Callable[..., Probe]] = {name: probe_class for name in data.classes if name != "pose"}
-    readers |= {name: probe_value for name in data.ranges}
-    return {
-        name: reader(codes, factors[name], held_out_codes, held_out_factors[name]) for name, reader in readers.items()
-    }

@@ -1,11 +1,12 @@
 """What a judge reads in pictures against what it should read: shares right, R², shares within a tolerance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from training.data.drawable import Drawable
+from training.metrics.bootstrap import Estimate, occurrences, weights
 from training.metrics.judge import Reading
 
 TOLERANCE = 0.25  # of half a continuous factor's range: ±0.25 for smile and turn, ±0.125 for surprise
@@ -21,12 +22,20 @@ class Shares:
     dynamic: dict[str, float]  # by factor; a continuous one is right within TOLERANCE
     dynamic_all: float  # every dynamic factor of a picture right at once
     r2: dict[str, float]  # of continuous factors
+    intervals: dict[str, Estimate] = field(default_factory=dict)  # of shares, by factor and name, over identities
 
 
 def shares(
-    reading: Reading, data: Drawable, static: Int[np.ndarray, "n f"], dynamic: Float[np.ndarray, "n d"]
+    reading: Reading,
+    data: Drawable,
+    static: Int[np.ndarray, "n f"],
+    dynamic: Float[np.ndarray, "n d"],
+    pairs: Int[np.ndarray, "p 2"] | None = None,
 ) -> Shares:
-    """Compare a reading with the factors that the pictures should show."""
+    """Compare a reading with the factors that the pictures should show.
+
+    `pairs` says whose appearance and motion a clip shows, of n / p pictures each, and gives intervals.
+    """
     legible, truth = data.legible(dynamic), data.read(dynamic)
     right: list[Bool[np.ndarray, " n"]] = []
     by_factor = {}
@@ -39,14 +48,44 @@ def shares(
         moved[name] = reading.classes[name] == truth[name]
     for name, (low, high) in data.ranges.items():
         moved[name] = np.abs(reading.values[name] - truth[name]) <= TOLERANCE * (high - low) / 2
+    everything, moves = np.all(right, axis=0), np.all(list(moved.values()), axis=0)
     return Shares(
         static=by_factor,
         static_mean=float(np.mean(list(by_factor.values()))),
-        static_all=float(np.all(right, axis=0).mean()),
+        static_all=float(everything.mean()),
         dynamic={name: float(correct.mean()) for name, correct in moved.items()},
-        dynamic_all=float(np.all(list(moved.values()), axis=0).mean()),
+        dynamic_all=float(moves.mean()),
         r2={name: r_squared(reading.values[name], truth[name]) for name in data.ranges},
+        intervals={}
+        if pairs is None
+        else intervals(
+            {name: (right[column], legible[:, column]) for column, name in enumerate(data.static_levels)},
+            {**moved, "static_all": everything, "dynamic_all": moves},
+            pairs,
+        ),
     )
+
+
+def intervals(
+    static: dict[str, tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
+    others: dict[str, Bool[np.ndarray, " n"]],
+    pairs: Int[np.ndarray, "p 2"],
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """The shares of right pictures among those that count, resampled as `bootstrap.mean_over_pairs` does."""
+    drawn = weights(np.random.default_rng(seed), int(pairs.max()) + 1)
+    together = occurrences(pairs, drawn)
+    found, of_static = {}, []
+    every = {name: (right, np.ones_like(right)) for name, right in others.items()}
+    for name, (right, counted) in {**static, **every}.items():
+        hits, size = ((part * counted).reshape(len(pairs), -1).sum(1) for part in (right, counted))
+        asked = together @ size
+        rounds = np.divide(together @ hits, asked, out=np.full(len(drawn), np.nan), where=asked > 0)
+        found[name] = Estimate.of(hits.sum() / size.sum(), rounds)
+        if name in static:
+            of_static.append(rounds)
+    mean = float(np.mean([found[name].value for name in static]))
+    return {"static_mean": Estimate.of(mean, np.mean(of_static, axis=0)), **found}
 
 
 def r_squared(predicted: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"]) -> float:

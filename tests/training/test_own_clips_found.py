@@ -1,0 +1,121 @@
+"""What is said of a folder of videos is true: scenes, near-duplicates, the split, and what was left out."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from training.data.cuts import scene_cuts
+from training.data.duplicates import near_duplicates
+from training.data.videos import find_videos, read_videos, split_clips, through_h264
+from training.sources import clips_source
+
+
+def scene(seed: int, frames: int = 20, speed: int = 1) -> np.ndarray:
+    """A bright square that crosses a picture of random coarse patches."""
+    rng = np.random.default_rng(seed)
+    picture = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+    clip = np.repeat(picture[None], frames, 0)
+    for number, frame in enumerate(clip):
+        left = speed * number % 48
+        frame[24:40, left : left + 16] = 255
+    return clip
+
+
+def write(path: Path, frames: np.ndarray, scale: int = 1) -> None:
+    large = frames.repeat(scale, 1).repeat(scale, 2)
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = large.shape[2], large.shape[1], "yuv420p"
+        for picture in large:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        container.mux(stream.encode())
+
+
+def test_a_cut_is_found_where_another_scene_begins():
+    assert scene_cuts(np.concatenate([scene(0, 12), scene(1, 7), scene(2, 9)])) == [12, 19]
+    assert scene_cuts(scene(0)) == []
+
+
+def test_two_cuts_close_to_each_other_are_both_found():
+    assert scene_cuts(np.concatenate([scene(0, 12), scene(1, 2), scene(2, 9)])) == [12, 14]
+
+
+def test_motion_that_goes_on_is_no_cut():
+    assert scene_cuts(scene(0, speed=16)) == []
+    noise = np.random.default_rng(0).integers(0, 256, (12, 64, 64, 3), dtype=np.uint8)
+    assert scene_cuts(noise) == []
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_clip_too_short_to_compare_is_one_scene(frames):
+    assert scene_cuts(np.concatenate([scene(0, 1), scene(1, 1)])[:frames]) == []
+
+
+def test_the_same_recording_is_known_again_encoded_anew_or_cut_shorter():
+    whole = scene(0, 30)
+    clips = [whole, scene(1, 30), through_h264(whole, 28), whole[8:25]]
+    assert near_duplicates(clips) == [(0, 2), (0, 3), (2, 3)]
+
+
+def test_another_motion_before_the_same_background_is_no_duplicate():
+    moving = scene(0, 30)
+    assert near_duplicates([moving, np.roll(moving, 20, axis=1)]) == []
+    still = np.repeat(moving[:1], 30, 0)
+    assert near_duplicates([moving, still]) == []
+
+
+def test_clips_that_belong_together_are_never_on_both_sides():
+    clips = [np.full((3, 64, 64, 3), shade, np.uint8) for shade in range(20)]
+    names, pairs = [str(number) for number in range(20)], [(0, 5), (5, 9), (1, 2), (10, 11)]
+    kept, held_out = split_clips(names, clips, pairs)
+    assert len(kept) + len(held_out) == 20
+    assert 2 <= len(held_out) <= 10
+    shades = {int(clip[0, 0, 0, 0]) for clip in held_out}
+    for first, second in pairs:
+        assert (first in shades) == (second in shades)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_most_clips_are_trained_on_where_one_file_has_most(seed):
+    count = 5 + seed
+    clips = [np.full((3, 64, 64, 3), shade, np.uint8) for shade in range(count)]
+    kept, held_out = split_clips([""] * count, clips, [(number, number + 1) for number in range(count - 2)])
+    assert [int(clip[0, 0, 0, 0]) for clip in held_out] == [count - 1]
+    assert len(kept) == count - 1
+
+
+def test_scenes_of_a_single_file_are_split_all_the_same():
+    clips = [np.full((3, 64, 64, 3), shade, np.uint8) for shade in range(4)]
+    kept, held_out = split_clips([""] * 4, clips, [(0, 1), (1, 2), (2, 3)])
+    assert (len(kept), len(held_out)) == (3, 1)
+
+
+def test_a_folder_is_told_line_by_line(tmp_path):
+    write(tmp_path / "a.mp4", scene(0, 12))
+    write(tmp_path / "b.mp4", scene(1, 20), scale=2)
+    write(tmp_path / "c.mp4", np.concatenate([scene(2, 10), scene(3, 2), scene(4, 14)]))
+    write(tmp_path / "copy of a.mp4", scene(0, 12), scale=2)
+    (tmp_path / "broken.mp4").write_bytes(b"no video" * 99)
+    source = clips_source(tmp_path, clip_frames=3)
+    first, *others = source.found
+    assert first == "4 videos, 5 clips, 68 frames (10 to 20 a clip), 64 × 64 to 128 × 128 pixels"
+    assert "scenes: c.mp4 is cut at frame 10, 12 into 2 clips; 1 scene too short" in others
+    assert "near-duplicates, on one side of the split: a.mp4 and copy of a.mp4" in others
+    assert any(line.startswith("left out: broken.mp4 cannot be decoded") for line in others)
+    assert others[-1] == f"split by clip: {len(source.training)} to train on, {len(source.held_out)} held out"
+    assert len(source.training) + len(source.held_out) == 5
+
+
+def test_a_file_of_short_scenes_is_left_out_with_the_reason(tmp_path):
+    write(tmp_path / "a.mp4", np.concatenate([scene(seed, 4) for seed in range(4)]))
+    found = read_videos(find_videos(tmp_path), size=64, min_frames=5)
+    assert found.names == []
+    assert found.left_out["a.mp4"] == "has 4 scenes, of which none has 5 frames"
+
+
+def test_real_signers_have_no_cuts_and_no_duplicates(shared_data):
+    found = read_videos(find_videos(shared_data / "videos" / "signers"), size=64, min_frames=3)
+    assert found.cuts == {}
+    assert near_duplicates(found.clips) == []

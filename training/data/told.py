@@ -1,0 +1,46 @@
+"""What is said of a folder of videos before a model is trained on it, so that nobody learns it from a bad model."""
+
+from itertools import pairwise
+
+from training.data.videos import VideoFolder
+
+
+def told(found: VideoFolder, duplicates: list[tuple[int, int]], split: tuple[int, int]) -> list[str]:
+    """Counts, sizes, cuts, near-duplicates, what was left out, and the split, in lines.
+
+    `duplicates` are pairs of clips by their numbers; `split` counts training and held-out clips.
+    """
+    lengths = [len(clip) for clip in found.clips]
+    files = len(set(found.files))
+    lines = [
+        f"{counted(files, 'video')}, {counted(len(lengths), 'clip')}, {counted(sum(lengths), 'frame')} "
+        f"({min(lengths)} to {max(lengths)} a clip), {sizes(found)}"
+    ]
+    for name, cuts in found.cuts.items():
+        short = found.short_scenes.get(name, 0)
+        frames, clips = ", ".join(map(str, cuts)), counted(found.files.count(name), "clip")
+        too_short = f"; {counted(short, 'scene')} too short" if short else ""
+        lines.append(f"scenes: {name} is cut at frame {frames} into {clips}{too_short}")
+    lines += [
+        f"near-duplicates, on one side of the split: {found.names[first]} and {found.names[second]}"
+        for first, second in duplicates
+    ]
+    lines += [f"left out: {name} {why}" for name, why in found.left_out.items()]
+    return [*lines, f"split by clip: {split[0]} to train on, {split[1]} held out"]
+
+
+def scenes_of_one_file(found: VideoFolder) -> list[tuple[int, int]]:
+    """Pairs of clips that follow each other in one file: they show one place or person too often to be split."""
+    return [(number, number + 1) for number, (first, second) in enumerate(pairwise(found.files)) if first == second]
+
+
+def sizes(found: VideoFolder) -> str:
+    """The sizes of the pictures of the files that are used, smallest area first."""
+    kept = sorted({found.sizes[name] for name in found.files}, key=lambda size: size[0] * size[1])
+    smallest, largest = (f"{width} × {height}" for width, height in (kept[0], kept[-1]))
+    return f"{smallest} pixels" if len(kept) == 1 else f"{smallest} to {largest} pixels"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
