@@ -39,6 +39,7 @@ from training.metrics.kept import kept
 from training.metrics.leakage import leakage
 from training.metrics.matrix import swap_matrix
 from training.metrics.mig import mig
+from training.metrics.path_strip import path_strips
 from training.metrics.prediction import futures
 from training.metrics.probe_chart import probe_chart
 from training.metrics.protocol import Protocol, protocol
@@ -158,8 +159,9 @@ def evaluate(
             source = source or open_source(kind, data, cache, clip_frames=4)
             probe = scene_probe(loaded.model, source.training, source.held_out, progress, steps=budget.scene_steps)
             results["scene"] = asdict(probe)
+        held_out = source.held_out if source else open_held_out(kind, data, cache)
+        paths = path_strips(loaded.model, held_out, progress)
         if loaded.model.motion is not None:
-            held_out = source.held_out if source else open_held_out(kind, data, cache)
             if isinstance(held_out, MovingDigits):
                 results["drift"] = asdict(drift(loaded.model, held_out, OBSERVED, budget.drifting))
             if ahead := known_ahead(held_out, budget.ahead):
@@ -169,7 +171,7 @@ def evaluate(
     seconds, training = time.monotonic() - began, loaded.config.get("training", {})
     report = Report(loaded.name, loaded.digest, results, training, command, device_of(loaded), seconds)
     chart = probe_chart(results["probes"], results["probes_mlp"]) if "probes" in results else None
-    drawn = (("swaps", figure), ("probes", chart), ("futures", strips))
+    drawn = (("swaps", figure), ("paths", paths), ("probes", chart), ("futures", strips))
     figures = {name: picture for name, picture in drawn if picture}
     report.write(folder, docs, figures)
     return results

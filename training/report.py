@@ -52,6 +52,7 @@ in [0, 1]. Of 40 sampled futures it is counted how often the true code lies with
 """
 FIGURES = {
     "swaps": "Held-out appearances (left) doing held-out motions (top)",
+    "paths": "From one frame of a held-out clip to another: the dynamic code goes, the static one stays",
     "probes": "What readers learn of each factor from each code",
     "futures": "Held-out movements: observed, predicted, and far beyond what is known",
 }

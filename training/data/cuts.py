@@ -25,11 +25,11 @@ def scene_cuts(frames: UInt8[np.ndarray, "t h w 3"]) -> list[int]:
     """The numbers of the frames that begin another scene, in order; none for a clip of one."""
     change = changes(frames)
     cuts = []
-    for step in np.flatnonzero(change >= LEAST):
+    for step in np.flatnonzero(change >= LEAST).tolist():
         first, last = max(0, step - AROUND), step + AROUND + 1
         others = np.delete(change[first:last], step - first)
         # The median, as another cut nearby is no motion.
         usual = float(np.median(others)) if len(others) else np.inf
         if change[step] >= TIMES * usual:
-            cuts.append(int(step) + 1)
+            cuts.append(step + 1)
     return cuts

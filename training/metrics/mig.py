@@ -69,7 +69,8 @@ def binned(values: Float[np.ndarray, "m d"], bins: int) -> Int[np.ndarray, "m d"
     """Each column in bins of equal width over its own range; a column that does not vary is all in the first."""
     low, high = values.min(0), values.max(0)
     place = np.divide(values - low, high - low, out=np.zeros_like(values), where=high > low)
-    return np.minimum((place * bins).astype(np.int64), bins - 1)
+    bin_of: np.ndarray = np.minimum((place * bins).astype(np.int64), bins - 1)
+    return bin_of
 
 
 def gap(cells: Int[np.ndarray, "m d"], numbers: int, levels: int, counted: Float[np.ndarray, " m"]) -> float:

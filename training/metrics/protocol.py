@@ -15,6 +15,7 @@ nothing but swaps clips of a batch, so its numbers do not compare.
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -80,13 +81,17 @@ def protocol(
             progress.advance(task)
         return joined(parts)
 
+    def done_by_others(who: torch.Generator, part: slice) -> UInt8[Tensor, "n t c h w"]:
+        return dynamic_fixed(model, dynamic[part], who)
+
+    def doing_else(what: torch.Generator, part: slice) -> UInt8[Tensor, "n t c h w"]:
+        return static_fixed(model, codes.static[part], length, what)
+
     passes: dict[str, list[ClipReading]] = {"dynamic_fixed": [], "static_fixed": []}
     for number in range(seeds):
         who, what = (torch.Generator().manual_seed(seed_of(seed, 2 * number + part)) for part in (0, 1))
-        passes["dynamic_fixed"].append(reading(lambda part, who=who: dynamic_fixed(model, dynamic[part], who)))
-        passes["static_fixed"].append(
-            reading(lambda part, what=what: static_fixed(model, codes.static[part], length, what))
-        )
+        passes["dynamic_fixed"].append(reading(partial(done_by_others, who)))
+        passes["static_fixed"].append(reading(partial(doing_else, what)))
     with torch.inference_mode():
         again = reading(lambda part: pictures(model, codes.static[part], dynamic[part]))
     return Protocol(
