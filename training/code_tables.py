@@ -50,12 +50,12 @@ def code_metrics(results: Mapping[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def spread(score: Mapping[str, float], scale: float, digits: int) -> str:
+def spread(score: Mapping[str, float], scale: int, digits: int) -> str:
     """A score with its deviation over passes."""
     return f"{scale * score['value']:.{digits}f} ± {scale * score['std']:.{digits}f}"
 
 
-def ranged(score: Mapping[str, float], scale: float, digits: int) -> str:
+def ranged(score: Mapping[str, float], scale: int, digits: int) -> str:
     """A number with its interval."""
     value, low, high = (f"{scale * score[name]:.{digits}f}" for name in ("value", "low", "high"))
     return f"{value} ({low} to {high})"
@@ -69,7 +69,7 @@ def actions_table(measured: Mapping[str, Any]) -> str:
     }
     passes = f"{measured['clips']} held-out clips, {measured['seeds']} passes"
 
-    def row(title: str, of: Any, scale: float, digits: int) -> str:
+    def row(title: str, of: Any, scale: int, digits: int) -> str:
         drawn = [spread(of(measured[name]), scale, digits) for name in columns]
         given = [f"{scale * of(measured[name])['value']:.{digits}f}" for name in ("reconstructed", "true")]
         return f"| {title} | " + " | ".join(drawn + given) + " |"

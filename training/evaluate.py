@@ -152,14 +152,14 @@ def evaluate(
             if data is None:
                 told = loaded.config["data"].get("name", "own clips")
                 raise DataError(f"{loaded.name} learnt from {told}: give their folder with --data")
-            source = open_source(kind, data, cache, clip_frames=2)
+            source = open_source(kind, data, clip_frames=2)
             results, figure = measure_clips(loaded.model, source.held_out, progress), None
         strips = None
         if isinstance(loaded.model, DrNET):
-            source = source or open_source(kind, data, cache, clip_frames=4)
+            source = source or open_source(kind, data, clip_frames=4)
             probe = scene_probe(loaded.model, source.training, source.held_out, progress, steps=budget.scene_steps)
             results["scene"] = asdict(probe)
-        held_out = source.held_out if source else open_held_out(kind, data, cache)
+        held_out = source.held_out if source else open_held_out(kind, data)
         paths = path_strips(loaded.model, held_out, progress)
         if loaded.model.motion is not None:
             if isinstance(held_out, MovingDigits):

@@ -1,26 +1,21 @@
 """Where a recipe's clips come from on this machine: pools for training and for the held-out measure."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import torch
 
 from training.data.digits import MovingDigits
 from training.data.duplicates import near_duplicates
 from training.data.errors import DataError
 from training.data.face_clips import FaceClips
-from training.data.faces import cached_pool
 from training.data.kth import NUM_FILES, PERSONS, SEQUENCES, Performances, Persons, find_recordings, read_sequences
 from training.data.norb import CLIPS, Turns
-from training.data.pool import ClipPool, Clips
+from training.data.pool import Clips
 from training.data.sheets import ARTISTS
 from training.data.sprites import Sprites, sprite_pool
 from training.data.told import scenes_of_one_file, told
 from training.data.videos import find_videos, read_videos, split_clips, video_pool
 
-FACES_TEST, FACES_FRAMES = 300, 40
 DIGITS_TEST = 300  # held-out clips
 # Of a person's own clip. One number for whoever reads the folder: were a clip used here and left out there, the split
 # would be another, and the held-out clips of an evaluation would have been trained on.
@@ -46,7 +41,7 @@ class Source:
     found: tuple[str, ...] = ()  # what there is to say of a person's own videos, line by line
 
 
-def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -> Source:
+def open_source(data: str, folder: Path | None, clip_frames: int) -> Source:
     """The clips of a recipe's data set: "faces" are drawn, the others read from `folder`.
 
     Raises:
@@ -54,7 +49,7 @@ def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -
 
     """
     if data == "faces":
-        return faces_source(cache)
+        return faces_source()
     if folder is None:
         raise DataError(f"the data set {data!r} is read from a folder: give it with --data")
     if data == "sprites":
@@ -68,7 +63,7 @@ def open_source(data: str, folder: Path | None, cache: Path, clip_frames: int) -
     return clips_source(folder, clip_frames)
 
 
-def open_held_out(data: str, folder: Path | None, cache: Path) -> Clips:
+def open_held_out(data: str, folder: Path | None) -> Clips:
     """The held-out clips of a data set alone.
 
     Raises:
@@ -77,7 +72,7 @@ def open_held_out(data: str, folder: Path | None, cache: Path) -> Clips:
     """
     if data == "sprites" and folder is not None:
         return sprite_pool(Sprites.load(folder), "test")
-    return open_source(data, folder, cache, clip_frames=2).held_out
+    return open_source(data, folder, clip_frames=2).held_out
 
 
 def kind_of(card: Mapping[str, str]) -> str:
@@ -85,18 +80,16 @@ def kind_of(card: Mapping[str, str]) -> str:
     return BY_CARD.get(card.get("name", ""), "clips")
 
 
-def faces_source(cache: Path) -> Source:
-    """Drawn faces: every identity of the training split, drawn as they come, and 300 others held out."""
-    processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    held_out = cached_pool(cache, "faces_test", "test", FACES_TEST, FACES_FRAMES, processes=processes)
-    training = FaceClips("train", FACES_FRAMES)
+def faces_source() -> Source:
+    """Drawn faces: every identity of a split, each drawn as it is asked for."""
+    training, held_out = FaceClips("train"), FaceClips("test")
     return Source(
         training,
-        ClipPool.of_equal_clips(torch.tensor(held_out.images)),
+        held_out,
         {
             "name": "drawn faces",
             "licence": "none needed: drawn by this project's own generator",
-            "split": f"{len(training)} identities train; {FACES_TEST} of the test split's, which are others, held out",
+            "split": f"{len(training)} identities train, {len(held_out)} others are held out",
             "source": "training/data/faces.py",
         },
     )

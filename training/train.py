@@ -32,7 +32,6 @@ class Places:
 
     runs: Path  # checkpoints and logs, one folder a run
     models: Path  # the finished model goes to models/<name>
-    cache: Path  # drawn data that can be drawn again
     data: Path | None = None  # the folder of the recipe's data set, where it has one
     begin: Path | None = None  # a model folder whose weights the run starts from
     device: str = "auto"
@@ -84,7 +83,7 @@ def run_recipe(
 
     """
     on_stage("reading clips")
-    source = open_source(recipe.data, places.data, places.cache, recipe.clip_frames)
+    source = open_source(recipe.data, places.data, recipe.clip_frames)
     for line in source.found:
         on_found(line)
     device = choose_device(places.device)
@@ -136,7 +135,7 @@ def teach_motion(
 
     """
     loaded = load_model(folder, choose_device(places.device))
-    source = open_source(kind_of(loaded.config["data"]), places.data, places.cache, clip_frames=3)
+    source = open_source(kind_of(loaded.config["data"]), places.data, clip_frames=3)
     loaded.model.motion = train_motion(loaded.model, source.training, recipe, on_stage, on_step)
     return save_model(
         folder,

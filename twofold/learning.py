@@ -84,7 +84,6 @@ def _places(settings: Settings, data: Path | None, device: str | None) -> Places
     return Places(
         runs=settings.data_dir / "runs",
         models=settings.own_models_dir,
-        cache=settings.data_dir / "data",
         data=data,
         device=device or settings.device,
     )

@@ -133,7 +133,7 @@ def mnist(tmp_path):
 
 def test_a_run_ends_with_a_model_that_knows_how_its_codes_are_spread(mnist, tmp_path):
     recipe = replace(shortened(RECIPES["digits_drnet"](), 2), network=CONFIG, batch=4)
-    places = Places(runs=tmp_path / "runs", models=tmp_path / "models", cache=tmp_path, data=mnist, device="cpu")
+    places = Places(runs=tmp_path / "runs", models=tmp_path / "models", data=mnist, device="cpu")
     folder = run_recipe(recipe, places)
     loaded = load_model(folder)
     assert "DrNET" in (folder / "README.md").read_text()

@@ -249,13 +249,13 @@ def test_missing_and_doubled_files_are_named(folder, tmp_path):
 
 
 def test_the_recipe_trains_and_its_model_is_measured(folder, tmp_path):
-    source = open_source("kth", folder, tmp_path, 4)
+    source = open_source("kth", folder, 4)
     assert "1 to 20 train and 21 to 25 held out: 5 and 5 clips" in source.card["split"]
     assert "6 of 599 files, cut by this project's rule" in source.card["source"]
-    other = open_source("kth_predrnn", folder, tmp_path, 4)
+    other = open_source("kth_predrnn", folder, 4)
     assert (len(other.training), len(other.held_out)) == (3, 7)
     recipe = RECIPES["kth_drnet"]()
     assert (recipe.network.content, recipe.network.pose, recipe.network.dynamic_dim) == ("vgg_unet", "resnet", 24)
-    places = Places(runs=tmp_path / "runs", models=tmp_path / "models", cache=tmp_path, data=folder, device="cpu")
+    places = Places(runs=tmp_path / "runs", models=tmp_path / "models", data=folder, device="cpu")
     made = run_recipe(replace(shortened(recipe, 2), network=replace(recipe.network, width=4), batch=4), places)
     assert evaluate(made, data=folder, cache=tmp_path, device="cpu", budget=Budget.quick())["protocol"]["clips"] == 5

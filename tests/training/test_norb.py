@@ -183,13 +183,13 @@ def test_missing_files_are_named_with_where_they_are(tmp_path):
 
 
 def test_the_recipe_trains_and_its_model_is_measured(folder, tmp_path):
-    source = open_source("norb", folder, tmp_path, 4)
+    source = open_source("norb", folder, 4)
     assert (len(source.training), len(source.held_out)) == (8, 8)
     assert "8 of 1350 clips" in source.card["split"]
     recipe = RECIPES["norb_drnet"]()
     assert isinstance(recipe.network, DrNETConfig)
     assert (recipe.network.content, recipe.network.pose, recipe.network.dynamic_dim) == ("dcgan", "dcgan", 10)
-    places = Places(runs=tmp_path / "runs", models=tmp_path / "models", cache=tmp_path, data=folder, device="cpu")
+    places = Places(runs=tmp_path / "runs", models=tmp_path / "models", data=folder, device="cpu")
     made = run_recipe(replace(shortened(recipe, 2), network=replace(recipe.network, width=4), batch=4), places)
     assert "cannot be sold" in load_model(made).config["data"]["licence"]
     assert evaluate(made, data=folder, cache=tmp_path, device="cpu", budget=Budget.quick())["protocol"]["clips"] == 8

@@ -27,7 +27,7 @@ def write_clip(path: Path, shade: int, frames: int = 8, size: tuple[int, int] = 
 
 
 def places(folder: Path, data: Path) -> Places:
-    return Places(runs=folder / "runs", models=folder / "models", cache=folder / "cache", data=data, device="cpu")
+    return Places(runs=folder / "runs", models=folder / "models", data=data, device="cpu")
 
 
 def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path) -> None:

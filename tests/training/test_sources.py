@@ -16,9 +16,9 @@ FOLDERS = sorted(({make().data for make in RECIPES.values()} | set(BY_CARD.value
 @pytest.mark.parametrize("data", FOLDERS)
 def test_a_data_set_of_files_asks_for_its_folder_and_names_what_is_missing_there(data, tmp_path):
     with pytest.raises(DataError, match="give it with --data"):
-        open_source(data, None, tmp_path, 4)
+        open_source(data, None, 4)
     with pytest.raises(DataError, match=r"idx3-ubyte|has neither body/male|-dat\.mat|no files like person01"):
-        open_source(data, tmp_path, tmp_path, 4)
+        open_source(data, tmp_path, 4)
 
 
 def test_the_page_of_data_sets_shows_recipes_that_exist_and_every_data_set():
