@@ -13,6 +13,7 @@ from starlette.requests import Request
 from jobs.artifacts import ArtifactStore
 from jobs.errors import EmptyFile, Malformed, NotAMedia, TruncatedBody, WrongValue
 from jobs.settings import Settings
+from service.callers import admit
 from service.uploads import FormFile, FormShape, read_form
 
 BOUNDARY = "q7"
@@ -48,7 +49,9 @@ def read(store, body, cuts):
 
     async def run():
         headers = [(b"content-type", f"multipart/form-data; boundary={BOUNDARY}".encode())]
-        request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
+        scope = {"type": "http", "method": "POST", "headers": headers}
+        admit(scope, key=None)
+        request = Request(scope, receive)
         async with read_form(request, store, Settings(), SHAPE) as form:
             found = []
             for name, value in form.parts:
