@@ -54,8 +54,8 @@ def test_a_clip_too_short_to_compare_is_one_scene(frames):
 
 
 def test_the_same_recording_is_known_again_encoded_anew_or_cut_shorter():
-    whole = scene(0, 30)
-    clips = [whole, scene(1, 30), through_h264(whole, 28), whole[8:25]]
+    whole = through_h264(scene(0, 30), 18)  # as every clip that was ever a video: colours at half the resolution
+    clips = [whole, scene(1, 30), through_h264(whole, 24), whole[8:25]]
     assert near_duplicates(clips) == [(0, 2), (0, 3), (2, 3)]
 
 
