@@ -73,7 +73,7 @@ class Budget:
     probe_training: int | None = 1000  # identities that probes are fitted on
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     clip_judge: ClipJudgeConfig = field(default_factory=ClipJudgeConfig)
-    seeds: int = 5  # passes in which one code is held and the other drawn
+    seeds: int = 5  # passes in which one code is held and the other drawn; 0 leaves them out
     pool: tuple[int, int] = (3000, 40)  # drawn faces, and frames of each, that judges learn from
     movements: int = 200  # held-out ones whose future is predicted
     ahead: int = 30  # frames
@@ -232,7 +232,7 @@ def measure_swaps(
         if how == "raw":
             results["consistency"] = asdict(consistency(model, codes, made, pairs, again, progress))
     results["judge"] = {name: asdict(part) for name, part in read.items()}
-    if not model.needs_maps:  # a U-Net's static code cannot be drawn
+    if budget.seeds and not model.needs_maps:  # a U-Net's static code cannot be drawn
         if isinstance(data, CompositedSprites):
             results["actions"] = asdict(judge_actions(model, data, cache, budget, progress))
         else:

@@ -29,7 +29,7 @@ from training.recipes import MotionRecipe
 from training.schedule import cosine_with_warmup
 
 BATCH = 50  # runs encoded at a time
-KEPT_APART = 10  # one run in so many calibrates the samples instead
+KEPT_APART = 20  # one run in so many calibrates the samples instead
 CENTRAL = 0.9  # share of the samples that should hold as large a share of what comes
 WIDENINGS = tuple(1 + 0.1 * step for step in range(21))
 LEAST_FRAMES = 6  # of a run: fewer hold no motion worth learning

@@ -262,12 +262,15 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="A model's name, or its folder.")],
     data: Annotated[Path | None, typer.Option(help="Where the model's data set lies, or is drawn.")] = None,
     quick: Annotated[bool, typer.Option(help="Seconds, not minutes: a first look, whose numbers say little.")] = False,
+    passes: Annotated[
+        int | None, typer.Option(min=0, help="Of the tests that draw one code; 5, or 0 for none.")
+    ] = None,
     device: Device = None,
 ) -> None:
     """Measure a model on held-out data, and write it into its card."""
     from twofold.learning import evaluate_model
 
-    evaluate_model(model, data, device=device, quick=quick)
+    evaluate_model(model, data, device=device, quick=quick, passes=passes)
 
 
 @app.command(rich_help_panel=SERVE)

@@ -126,8 +126,13 @@ def find_folder(model: str, settings: Settings) -> Path:
     return folder if (folder / "config.json").is_file() else Catalogue(settings).find(model).folder
 
 
-def evaluate_model(model: str, data: Path | None, *, device: str | None = None, quick: bool = False) -> None:
+def evaluate_model(
+    model: str, data: Path | None, *, device: str | None = None, quick: bool = False, passes: int | None = None
+) -> None:
     """Measure a model on held-out data, and write the numbers into its folder and, in a checkout, into docs/."""
+    budget = Budget.quick() if quick else Budget()
+    if passes is not None:
+        budget = replace(budget, seeds=passes)
     settings = Settings()
     folder = find_folder(model, settings)
     with _readable_failures():
@@ -137,8 +142,8 @@ def evaluate_model(model: str, data: Path | None, *, device: str | None = None, 
             cache=settings.data_dir / "data",
             docs=None if quick else documentation_of(folder),
             device=device or settings.device,
-            budget=Budget.quick() if quick else None,
-            command=f"twofold evaluate {model}",
+            budget=budget,
+            command=f"twofold evaluate {model}" + (f" --passes {passes}" if passes is not None else ""),
         )
     metrics = Table("measure", "", box=None)
     for name, value in flat_metrics(results).items():

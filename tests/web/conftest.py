@@ -11,14 +11,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.end_to_end.running import System, start, stop, wait_until_ready
-from tests.web.visits import Visit
+from tests.web.visits import PATIENCE, Visit
 
 CHROMIUM = os.environ.get("TWOFOLD_TEST_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 REQUIRED = os.environ.get("TWOFOLD_REQUIRE_DATA") == "1"
-PATIENCE = float(os.environ.get("TWOFOLD_TEST_PATIENCE", "30"))  # seconds for anything that the page waits for
 
 
 def missing(reason: str) -> None:

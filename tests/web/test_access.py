@@ -3,6 +3,7 @@
 import pytest
 
 from tests.web.views import PHONE, addresses, pixels, query
+from tests.web.visits import wait_until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -77,7 +78,7 @@ def test_a_finger_drags_over_the_plane(make_visit, encoded):
     box = page.locator(".surface").bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.5)
     assert pixels(page, ".face") != before
-    page.wait_for_function("location.hash.includes('at=0.9')")
+    wait_until(page, "location.hash.includes('at=0.9')")
     assert query(page)["job"] == encoded[0]
 
 

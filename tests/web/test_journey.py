@@ -6,6 +6,7 @@ import statistics
 import pytest
 
 from tests.web.views import MEASURE_MOVES, pixels, query, upload
+from tests.web.visits import wait_until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -32,7 +33,7 @@ def test_pointing_at_the_timeline_shows_that_moment(visit, encoded):
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"], box["y"] + box["height"] / 2)
     page.mouse.up()
-    page.wait_for_function("location.hash.includes('frame=47')")
+    wait_until(page, "location.hash.includes('frame=47')")
 
 
 def test_a_chosen_span_is_what_the_csv_has(visit, encoded):
@@ -79,7 +80,7 @@ def test_the_plane_goes_along_the_dimensions_that_one_chooses(visit, encoded):
     page = visit.open(f"#plane?job={encoded[0]}&dims=2,3")
     before = pixels(page, ".surface canvas")[:4000]
     page.select_option(".side label:nth-child(1) select", "0")
-    page.wait_for_function("location.hash.includes('dims=0,3')")
+    wait_until(page, "location.hash.includes('dims=0,3')")
     page.wait_for_selector(".surface")
     assert pixels(page, ".surface canvas")[:4000] != before
     assert page.inner_text(".when").startswith("z0 ")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.end_to_end.clips import drawn_faces, write_h264
+from tests.web.visits import wait_until
 
 pytestmark = pytest.mark.timeout(240)
 AT_WORK = "/^(?!sending).*\\d+ %/.test(document.querySelector('.job .stage')?.textContent)"
@@ -44,7 +45,7 @@ def test_what_is_no_video_is_refused_at_once(visit, shared_data):
 def test_a_running_job_shows_its_progress_and_can_be_canceled(visit, long_clip):
     page = visit.open()
     page.set_input_files(".drop input", long_clip)
-    page.wait_for_function(AT_WORK)
+    wait_until(page, AT_WORK)
     page.click(".job >> text=Cancel")
     page.wait_for_selector(".job .problem")
     assert page.inner_text(".job .problem h2") == "Canceled"
@@ -56,7 +57,7 @@ def test_a_job_whose_worker_dies_is_still_seen_to_its_end(visit, system, long_cl
     page.click("text=Which part of it")
     page.fill("input[placeholder=end]", "60")  # another job than the one that was canceled
     page.set_input_files(".drop input", long_clip)
-    page.wait_for_function(AT_WORK)
+    wait_until(page, AT_WORK)
     for worker in system.processes("batch"):
         os.kill(worker, signal.SIGKILL)
     page.wait_for_selector(".view.clip[data-shown]")
@@ -81,7 +82,7 @@ def test_an_address_of_what_is_gone_says_so(visit, encoded, sample_clips):
     address = page.evaluate("location.hash")
     visit.go("jobs")
     page.click("text=Delete >> nth=0")
-    page.wait_for_function("!document.querySelector('.jobs').textContent.includes('face_4')")
+    wait_until(page, "!document.querySelector('.jobs').textContent.includes('face_4')")
     visit.open(address)
     assert page.inner_text("h1") == "This has expired"
 
