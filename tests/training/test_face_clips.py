@@ -1,9 +1,7 @@
 """Faces drawn as they come are those of their split, new each time, and the same again for the same generator."""
 
-import pytest
 import torch
 
-from training.data.errors import DataError
 from training.data.face_clips import FaceClips
 from training.data.faces import numbers
 from training.data.pool import Clips
@@ -42,6 +40,10 @@ def test_a_run_moves_smoothly_and_as_long_as_asked() -> None:
     assert 0.001 < steps.mean() < steps.max() < 0.1
 
 
-def test_more_different_frames_than_a_movement_has_are_refused() -> None:
-    with pytest.raises(DataError, match="has 5 frames; 6 different ones"):
-        FaceClips("train", frames=5).draw(1, 6, generator())
+def test_frames_of_an_example_tell_nothing_of_each_others_pose() -> None:
+    """The mean picture of a movement's frames is like each of them; that of moments far apart is not."""
+    clips = FaceClips("train")
+    apart = clips.draw(12, 8, generator())
+    together = torch.stack([clips.run(index, 8, generator(index)) for index in range(12)])
+    spread = [(frames - frames.mean(1, keepdim=True)).abs().mean() for frames in (apart, together)]
+    assert spread[0] > 1.5 * spread[1]

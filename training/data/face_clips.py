@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from training.data.errors import DataError
 from training.data.faces import IMAGE_SIZE, Split, motion_path, numbers
 from training.data.identity import Identity
 from training.data.pool import as_floats
@@ -24,7 +23,7 @@ class FaceClips:
     """Every identity of a split, moving for `frames` frames in a way of its own each time."""
 
     split: Split
-    frames: int = 40  # of a movement; those drawn for one training example are out of so many
+    frames: int = 40  # of a numbered movement
 
     @property
     def aligned(self) -> bool:
@@ -39,21 +38,18 @@ class FaceClips:
         return self.run(index, self.frames, torch.Generator().manual_seed(index))
 
     def draw(self, batch: int, num_frames: int, generator: torch.Generator) -> Float[Tensor, "b t c h w"]:
-        """Random identities, and of a new movement of each `num_frames` different frames in random order, in [0, 1].
+        """Random identities, and of each `num_frames` moments of different movements, in [0, 1].
 
-        Raises:
-            DataError: a movement has fewer frames.
-
+        Frames of one movement tell each other's pose, so that a static code learnt from them holds the pose that
+        they have on average; moments far apart do not.
         """
-        if num_frames > self.frames:
-            raise DataError(f"a movement has {self.frames} frames; {num_frames} different ones are drawn of each")
         chosen = torch.randint(len(self), (batch,), generator=generator).tolist()
         rng = numpy_generator(generator)
+        moments = [
+            [motion_path(rng, self.frames)[rng.integers(self.frames)] for _ in range(num_frames)] for _ in chosen
+        ]
         return torch.stack(
-            [
-                drawn(self.who(index), motion_path(rng, self.frames)[rng.permutation(self.frames)[:num_frames]])
-                for index in chosen
-            ]
+            [drawn(self.who(index), np.stack(path)) for index, path in zip(chosen, moments, strict=True)]
         )
 
     def with_runs(self, length: int) -> Sequence[int]:

@@ -42,7 +42,7 @@ def probe_chart(linear: Mapping[str, Any], mlp: Mapping[str, Any]) -> bytes:
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(rows, [f"{name} ({kind})" for kind, name in factors], fontsize=9)
     panels[0].invert_yaxis()
-    panels[-1].legend(fontsize=8, loc="lower right")
+    figure.legend(*panels[-1].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=3)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
