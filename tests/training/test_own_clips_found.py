@@ -8,6 +8,8 @@ import pytest
 
 from training.data.cuts import scene_cuts
 from training.data.duplicates import near_duplicates
+from training.data.identity import Identity
+from training.data.portrait import draw
 from training.data.videos import find_videos, read_videos, split_clips, through_h264
 from training.sources import clips_source
 
@@ -40,6 +42,11 @@ def test_a_cut_is_found_where_another_scene_begins():
 
 def test_two_cuts_close_to_each_other_are_both_found():
     assert scene_cuts(np.concatenate([scene(0, 12), scene(1, 2), scene(2, 9)])) == [12, 14]
+
+
+def test_a_face_that_turns_fast_after_a_rest_is_no_cut():
+    turns = [-1.0] * 8 + [-0.6, 0.0, 0.6] + [1.0] * 8
+    assert scene_cuts(np.stack([draw(Identity.from_number(1234), (0.0, 0.0, turn)) for turn in turns])) == []
 
 
 def test_motion_that_goes_on_is_no_cut():

@@ -25,8 +25,10 @@ def missing(reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def system(browser: Any) -> Iterator[System]:
+def system() -> Iterator[System]:
     """One running system for every test of the page; none where there is no browser to look at it."""
+    if CHROMIUM is None:
+        missing("there is no Chromium on PATH (Debian: apt-get install chromium; or name it as TWOFOLD_TEST_CHROMIUM)")
     with TemporaryDirectory(prefix="twofold-") as folder:
         data_dir = Path(folder) / "data"
         data_dir.mkdir()
@@ -39,10 +41,8 @@ def system(browser: Any) -> Iterator[System]:
                 running.process.kill()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        missing("there is no Chromium on PATH (Debian: apt-get install chromium; or name it as TWOFOLD_TEST_CHROMIUM)")
+@pytest.fixture(scope="module")  # Playwright's event loop runs while it is open, and other tests want their own
+def browser(system: System) -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with playwright.sync_playwright() as driver:
         # Containers run as root, where Chromium's own sandbox does not start.

@@ -60,7 +60,7 @@ def test_a_job_whose_worker_dies_is_still_seen_to_its_end(visit, system, long_cl
     wait_until(page, AT_WORK)
     for worker in system.processes("batch"):
         os.kill(worker, signal.SIGKILL)
-    page.wait_for_selector(".view.clip[data-shown]")
+    page.wait_for_selector(".view.clip[data-shown]", timeout=90_000)  # the job is taken up once its lease has run out
     assert page.locator(".timeline .curve").count() > 0
 
 

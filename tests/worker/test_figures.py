@@ -10,7 +10,8 @@ from PIL import Image
 
 from models.codes import Codes, DynamicCode, StaticCode
 from models.fit import Fit
-from worker.coding import EncodedClip, Plane, SwappedClips, average_rate
+from models.plane import Plane
+from worker.coding import DrawnPlane, EncodedClip, SwappedClips, average_rate
 from worker.figures import GUTTER, encode_movie, key_frames, plane_png, swap_movie, swap_png
 from worker.movies import LOOPED_FRAMES, delays, enlarge, gif, thinned, webp
 from worker.timeline import HIGH, LEFT, LOW, RIGHT, WIDTH, nice, timeline_png
@@ -33,7 +34,7 @@ def read(png):
 
 def test_a_planes_pictures_lie_in_its_rows_and_columns():
     frames = np.random.default_rng(0).integers(0, 256, (3, 3, 16, 16, 3), dtype=np.uint8)
-    picture = read(plane_png(Plane(frames, np.zeros((3, 3, 2), np.float32), (0, 1))))
+    picture = read(plane_png(DrawnPlane(frames, np.zeros((3, 3, 2), np.float32), Plane(torch.eye(2), (0, 1)))))
     side = (picture.shape[0] - 2 * GUTTER) // 3
     factor = side // 16
     for row in range(3):

@@ -1,8 +1,9 @@
 """Scene cuts of a video: where one frame has nothing to do with the one before, as no motion around it explains.
 
 A clip is one scene: a static code is what all of its frames agree on, and two scenes agree on nothing. A cut is a frame
-whose mean difference from the one before is large by itself, and large beside those of the frames around it, which
-tells it from fast motion. Fades and dissolves are not found. The rule and its two numbers are our own.
+whose mean difference from the one before is large by itself, large beside those of the frames around it, and larger
+than the next ones on both sides: motion, however fast, takes several frames. Fades, dissolves and scenes of a single
+frame are not found. The rule and its numbers are our own.
 """
 
 from itertools import pairwise
@@ -13,6 +14,7 @@ from jaxtyping import Float, UInt8
 LEAST = 15.0  # grey levels of 255, mean over pixels and channels
 TIMES = 4.0  # the median of the changes around it
 AROUND = 5  # frames to each side
+BESIDE = 2.0  # the changes just before and just after
 
 
 def changes(frames: UInt8[np.ndarray, "t h w 3"]) -> Float[np.ndarray, " steps"]:
@@ -30,6 +32,7 @@ def scene_cuts(frames: UInt8[np.ndarray, "t h w 3"]) -> list[int]:
         others = np.delete(change[first:last], step - first)
         # The median, as another cut nearby is no motion.
         usual = float(np.median(others)) if len(others) else np.inf
-        if change[step] >= TIMES * usual:
+        beside = max(change[at] for at in (step - 1, step + 1) if 0 <= at < len(change)) if len(change) > 1 else 0.0
+        if change[step] >= max(TIMES * usual, BESIDE * beside):
             cuts.append(step + 1)
     return cuts
