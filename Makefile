@@ -55,7 +55,7 @@ figures: $(RUN_READY)
 	$(BIN)/twofold swap --local --model sprites-vae $$static $$dynamic -o docs/figures/swap_sprites.png
 
 screenshots: $(TEST_READY)
-	TWOFOLD_SCREENSHOTS=var/screenshots $(BIN)/python -m pytest tests/web/test_screenshots.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/web/screenshots.py $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

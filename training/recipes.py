@@ -173,8 +173,8 @@ def digits_drnet() -> Recipe:
     """For `digits-drnet`: two coloured digits, with the networks and weights of the authors' code.
 
     Content 64 is the size of their first code, pose 10 of their later one. Both have length 1, as in the paper. The
-    similarity comes in late and light: at its full weight from the start contents become one and the same before the
-    decoder has a use for them, and stay so for thousands of steps. The adversary comes in late too: frames of a
+    similarity comes in late and light: at its full weight from the start contents can become one and the same before
+    the decoder has a use for them. The adversary comes in late too: frames of a
     clip show digits in places near each other, so that it is against exact places as long as nothing else is told.
     Frames of one example are less than 20 apart (their `max_step`). The content has no skips, as in the paper: a
     U-Net would copy digits from where the content's frame has them. Batch and steps are a CPU's: theirs were 100

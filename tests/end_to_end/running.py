@@ -1,12 +1,16 @@
 """`twofold up` as a test starts, watches and stops it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 READY_WITHIN, STOPPED_WITHIN = 90.0, 45.0
 # Models to try before they are shipped: they hide those of the zoo.
@@ -57,6 +61,23 @@ def stop(system: System) -> int:
     if system.process.poll() is None:
         system.process.send_signal(signal.SIGINT)
     return system.process.wait(STOPPED_WITHIN)
+
+
+@contextmanager
+def whole_system(models: str | None = None) -> Iterator[System]:
+    """A ready system in a folder of its own, with these models if any; it ends with the block, and must end well."""
+    with TemporaryDirectory(prefix="twofold-") as folder:
+        data_dir = Path(folder) / "data"
+        data_dir.mkdir()
+        if models:
+            shutil.copytree(models, data_dir / "models")
+        running = start(data_dir, Path(folder) / "log")
+        try:
+            yield wait_until_ready(running)
+            assert stop(running) == 0, running.said()
+        finally:
+            if running.process.poll() is None:
+                running.process.kill()
 
 
 def descendants(pid: int) -> list[int]:

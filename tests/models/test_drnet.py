@@ -58,6 +58,14 @@ def test_unit_poses_have_length_1(frames):
     torch.testing.assert_close(lengths, torch.ones(2, 5))
 
 
+@torch.inference_mode()
+def test_unit_contents_have_length_1_sampled_ones_too(frames):
+    model = tiny(unit_content=True)
+    drawn = model.sample_static(5, torch.Generator().manual_seed(0)).mean
+    for contents in (model.encode(frames).static.mean, drawn):
+        torch.testing.assert_close(contents.norm(dim=1), torch.ones(len(contents)))
+
+
 def test_a_vector_of_content_can_be_sampled_and_a_unets_cannot():
     model = tiny()
     model.content_mean += 0.5

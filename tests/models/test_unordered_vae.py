@@ -236,6 +236,19 @@ def test_a_picture_of_another_size_is_refused_by_the_config() -> None:
         )
 
 
+def test_identities_are_drawn_from_n_0_i_until_the_spread_of_training_codes_is_known() -> None:
+    model = UnorderedVAE(UnorderedVAEConfig.tiny())
+    drawn = model.sample_static(4000, torch.Generator().manual_seed(0)).mean
+    torch.testing.assert_close(drawn.T.cov(), torch.eye(model.static_dim), atol=0.1, rtol=0)
+    model.get_buffer("static_mean").fill_(2.0)
+    factor = torch.zeros(model.static_dim, model.static_dim)
+    factor[0, 0], factor[1, 0] = 0.5, 0.3  # the second number follows the first; no other varies
+    model.get_buffer("static_factor").copy_(factor)
+    drawn = model.sample_static(4000, torch.Generator().manual_seed(0)).mean
+    torch.testing.assert_close(drawn.mean(0), torch.full((model.static_dim,), 2.0), atol=0.05, rtol=0)
+    torch.testing.assert_close(drawn.T.cov(), factor @ factor.T, atol=0.03, rtol=0)
+
+
 def test_a_pinned_prior_never_grows_and_a_free_one_may() -> None:
     static = 30 * torch.randn(64, TINY.static_dim)
     torch.manual_seed(1)

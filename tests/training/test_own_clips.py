@@ -12,7 +12,7 @@ from models.unordered_vae import UnorderedVAEConfig
 from training.data.errors import DataError
 from training.data.videos import centre_square, find_videos, read_videos, split_clips
 from training.recipes import RECIPES
-from training.train import Places, clips_recipe, find_recipe, run_recipe, shortened
+from training.train import Places, clips_recipe, find_recipe, run_recipe, shortened, told
 
 
 def write_clip(path: Path, shade: int, frames: int = 8, size: tuple[int, int] = (96, 80)) -> None:
@@ -41,6 +41,7 @@ def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path) -> None:
     assert loaded.name == "mine"
     assert len(loaded.statistics["fit"]["psnr_db"]) == 101
     assert sorted(loaded.statistics["dynamic"]["order"]) == [0, 1]
+    assert not np.allclose(loaded.model.get_buffer("static_factor"), np.eye(loaded.model.static_dim)), "it is kept"
     first, second = (np.linalg.norm(axis) for axis in loaded.statistics["dynamic"]["axes"])
     assert first >= second
     card = (folder / "README.md").read_text()
@@ -92,3 +93,9 @@ def test_scaling_averages_areas() -> None:
 def test_an_unknown_recipe_is_told_which_there_are() -> None:
     with pytest.raises(ValueError, match=", ".join(sorted(RECIPES))):
         find_recipe("faces")
+
+
+def test_a_model_tells_which_of_the_recipes_for_its_name_made_it() -> None:
+    assert told(RECIPES["faces_vae"]())["recipe"] == "faces_vae"
+    assert told(shortened(RECIPES["faces_vae_again"](), 10))["recipe"] == "faces_vae_again"
+    assert told(clips_recipe("mine"))["recipe"] is None

@@ -8,7 +8,9 @@ import pytest
 
 from training.data.cuts import scene_cuts
 from training.data.duplicates import near_duplicates
+from training.data.face_clips import FaceClips
 from training.data.identity import Identity
+from training.data.pool import as_bytes
 from training.data.portrait import draw
 from training.data.videos import find_videos, read_videos, split_clips, through_h264
 from training.sources import clips_source
@@ -64,6 +66,17 @@ def test_the_same_recording_is_known_again_encoded_anew_or_cut_shorter():
     whole = through_h264(scene(0, 30), 18)  # as every clip that was ever a video: colours at half the resolution
     clips = [whole, scene(1, 30), through_h264(whole, 24), whole[8:25]]
     assert near_duplicates(clips) == [(0, 2), (0, 3), (2, 3)]
+
+
+def test_a_face_is_known_again_however_it_was_encoded():
+    face = as_bytes(FaceClips("test").clip(3))
+    assert near_duplicates([face, through_h264(face, 28)]) == [(0, 1)]
+
+
+def test_two_signs_by_one_person_are_two_recordings(shared_data):
+    found = read_videos(find_videos(shared_data / "videos" / "signers"), size=64, min_frames=4)
+    assert len(found.clips) == 6
+    assert near_duplicates(found.clips) == []
 
 
 def test_another_motion_before_the_same_background_is_no_duplicate():

@@ -4,13 +4,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.end_to_end.running import System, start, stop, wait_until_ready
+from tests.end_to_end.running import System, whole_system
 from tests.web.visits import PATIENCE, Visit
 
 CHROMIUM = os.environ.get("TWOFOLD_TEST_CHROMIUM") or next(
@@ -29,16 +28,8 @@ def system() -> Iterator[System]:
     """One running system for every test of the page; none where there is no browser to look at it."""
     if CHROMIUM is None:
         missing("there is no Chromium on PATH (Debian: apt-get install chromium; or name it as TWOFOLD_TEST_CHROMIUM)")
-    with TemporaryDirectory(prefix="twofold-") as folder:
-        data_dir = Path(folder) / "data"
-        data_dir.mkdir()
-        running = start(data_dir, Path(folder) / "log")
-        try:
-            yield wait_until_ready(running)
-            assert stop(running) == 0, running.said()
-        finally:
-            if running.process.poll() is None:
-                running.process.kill()
+    with whole_system() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")  # Playwright's event loop runs while it is open, and other tests want their own

@@ -14,8 +14,8 @@ from jaxtyping import Float, UInt8
 SIDE = 16
 LOOKED_AT = 8  # frames of the shorter clip
 ALIKE = 7  # of them that must be found in the longer one
-# Grey levels, mean over pixels and channels, within which two frames are one. H.264 at a rate factor of 28 moves drawn
-# faces by 3 to 4; most frames of two signs by one person before one wall lie further apart.
+# Grey levels, mean over pixels and channels, within which two frames are one: room for encoding a face anew by H.264
+# at a rate factor of 28, and none for two signs by one person before one wall (the tests have both).
 NEAR = 4.5
 FAR = 10.0  # grey levels between the mean pictures of two clips, beyond which nothing is compared
 

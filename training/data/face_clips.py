@@ -1,7 +1,7 @@
 """Drawn faces as training clips, each drawn when it is asked for.
 
-A pool that fits in memory, 3000 identities of 40 frames, is learnt by heart after some hundred rounds: what moves few
-pixels (the brows) is then known of those people and not seen in others.
+A pool that fits in memory, 3000 identities of 40 frames, is seen hundreds of times over in a long run, and can be
+learnt by heart: what moves few pixels is then known of those people and not seen in others (docs/results.md).
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ NumPy keeps fixed); the first 90 % of that order are for training, the last 10 %
 is always the beginning of the training part, so a larger pool contains a smaller one, and nobody held out is ever
 drawn for training.
 
-`python -m training.data.faces --out var/data` draws the two pools that the recipes use.
+`python -m training.data.faces --out var/data` draws the two pools that judges learn from and are asked about.
 """
 
 import argparse

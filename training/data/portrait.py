@@ -1,18 +1,16 @@
 """One drawn face: who it shows (an identity of nine factors) and how it looks (smile, surprise, turn).
 
-Drawn large with Pillow and averaged down, so that edges are smooth. The head is a cylinder with things on it:
-whatever sits at the lateral angle φ appears at sin(φ + yaw), so that a turn moves eyes, hairline, beard and ears
-against each other as a real one does. The canvas is [-1, 1] in both directions, x to the right and y downwards.
+Drawn large with Pillow and averaged down, so that edges are smooth. Where things on the head appear when it turns is
+`training.data.head`'s.
 """
 
 import math
-from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from training.data.head import Head, Number, Point, no_type_check
 from training.data.identity import (
     BACKGROUND,
     BEARDS,
@@ -28,22 +26,7 @@ from training.data.identity import (
     Identity,
 )
 
-Checked = TypeVar("Checked")
-
-
-def no_type_check(thing: Checked) -> Checked:
-    """Leave `thing` out of the type checks of tests, which go by this name; mypy still checks it, unlike with typing's.
-
-    A face is two hundred calls of a microsecond each, and checking them costs ten times that.
-    """
-    return thing
-
-
 SUPERSAMPLING = 4
-MAX_YAW = math.radians(33)
-
-Number = int | float
-Point = tuple[Number, Number]
 
 SHIRT: Colour = (244, 244, 248)
 COLLAR: Colour = (206, 210, 222)
@@ -94,18 +77,15 @@ def ramp(value: Number, low: Number, high: Number) -> float:
 
 
 @no_type_check
-class _Portrait:
+class _Portrait(Head):
     """The brush strokes of one face, from back to front."""
 
     def __init__(
         self, identity: Identity, pose: tuple[Number, Number, Number], brush: ImageDraw.ImageDraw, large: int
     ) -> None:
         self.smile, self.surprise, turn = (float(value) for value in pose)
-        self.yaw = turn * MAX_YAW
-        self.sin, self.cos = math.sin(self.yaw), math.cos(self.yaw)
-        self.brush, self.half = brush, large / 2
+        super().__init__(FACE_SHAPES[identity.face_shape], turn, 0.60 + 0.05 * self.surprise, brush, large)
         self.style = HAIR_STYLES[identity.hair_style]
-        self.shape = FACE_SHAPES[identity.face_shape]
         self.brows = BROWS[identity.brows]
         self.glasses = GLASSES[identity.glasses]
         self.beard = BEARDS[identity.beard]
@@ -114,9 +94,6 @@ class _Portrait:
         # The hair's second tone goes away from the hair's own lightness, so that black hair has one too.
         dark_hair = sum(self.hair) < 240
         self.lock = mix(self.hair, (255, 255, 255), 0.16) if dark_hair else mix(self.hair, (60, 20, 40), 0.2)
-        self.centre = 0.05 * self.sin
-        self.chin = 0.60 + 0.05 * self.surprise
-        self.side = {"round": 0.56, "oval": 0.48, "square": 0.53, "heart": 0.53}[self.shape]
 
     def draw(self) -> None:
         """Paint everything, what is behind before what is in front."""
@@ -136,68 +113,6 @@ class _Portrait:
             self._ear(near=True)
         self._glasses()
         self._brows()
-
-    # Geometry
-
-    def at(self, phi: Number, radius: Number | None = None) -> float:
-        """Where on the canvas a point at the lateral angle phi (degrees) of the head appears."""
-        return self.centre + (self.side if radius is None else radius) * math.sin(math.radians(phi) + self.yaw)
-
-    def foreshortened(self, phi: Number) -> float:
-        """How wide a thing at phi looks, as a share of its width seen from the front."""
-        return max(math.cos(math.radians(phi) + self.yaw) / math.cos(math.radians(phi)), 0.12)
-
-    def polygon(self, points: Iterable[Point], colour: Colour) -> None:
-        self.brush.polygon([((x + 1) * self.half, (y + 1) * self.half) for x, y in points], fill=colour)
-
-    def oval(self, x: Number, y: Number, width: Number, height: Number, colour: Colour) -> None:
-        """Fill an ellipse given by its centre and half axes."""
-        half = self.half
-        self.brush.ellipse(
-            ((x - width + 1) * half, (y - height + 1) * half, (x + width + 1) * half, (y + height + 1) * half),
-            fill=colour,
-        )
-
-    def stroke(self, points: list[Point], width: Number, colour: Colour) -> None:
-        """Draw a line of even width with round ends."""
-        scaled = [((x + 1) * self.half, (y + 1) * self.half) for x, y in points]
-        self.brush.line(scaled, fill=colour, width=max(round(width * self.half), 1), joint="curve")
-        for x, y in (points[0], points[-1]):
-            self.oval(x, y, width / 2, width / 2, colour)
-
-    def girth(self, y: Number, grow: Number = 0.0, lift: Number = 0.0) -> float:
-        """The radius of the skull at a height, swollen sideways by `grow` and upwards by `lift`."""
-        above = min(max((-0.02 - y) / (0.60 + lift), 0.0), 0.98)
-        return (self.side + grow) * math.sqrt(1 - above * above)
-
-    def around(self, edge: Callable[[Number], Number], grow: Number, lift: Number) -> list[Point]:
-        """The visible half of a line around the head, right to left, its height a function of the head's own angle."""
-        points = []
-        for seen in range(90, -91, -5):
-            y = edge(abs(seen - math.degrees(self.yaw)))
-            points.append((self.centre + self.girth(y, grow, lift) * math.sin(math.radians(seen)), y))
-        return points
-
-    def outline(self, grow: Number = 0.0, top: float = -0.62) -> list[Point]:
-        """The head's contour, clockwise from the left temple over the crown to the chin and back."""
-        jaw, point = {"round": (0.98, 2.0), "oval": (0.94, 1.9), "square": (1.0, 3.6), "heart": (0.84, 1.35)}[
-            self.shape
-        ]
-        side = self.side + grow
-        points = []
-        for degrees in range(180, 540, 8):
-            angle = math.radians(degrees)
-            x, y = math.cos(angle), math.sin(angle)
-            if y < 0:  # the crown, an ellipse
-                points.append((self.centre + side * x, (top - grow) * -y - 0.02))
-                continue
-            # The jaw, a superellipse: a large exponent is a square chin, a small one a pointed chin.
-            x = math.copysign(abs(x) ** (2 / point), x) * (1 + (jaw - 1) * y)
-            down = y ** (2 / point)
-            points.append((self.centre + side * x + 0.09 * self.sin * down, (self.chin + grow) * down - 0.02))
-        return points
-
-    # Strokes
 
     def _body(self) -> None:
         shade = mix(self.skin, (70, 10, 30), 0.3)
