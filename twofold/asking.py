@@ -1,6 +1,7 @@
 """What the asking commands share: a server (or this process), a progress bar, results to files and to the terminal."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -146,7 +147,8 @@ def show_models(models: Sequence[Mapping[str, Any]], as_json: bool) -> None:
         data = model.get("data") or {}
         size = f"{model.get('image_size')}²×{model.get('channels')}"
         codes = (str(model.get("static_dim")), str(model.get("dynamic_dim")))
-        about = (str(data.get("name", "")), str(data.get("licence", "")))
+        # Of a licence only its name: whose work it was is in --json and in the model's card.
+        about = (str(data.get("name", "")), re.split("[;:]", str(data.get("licence", "")))[0])
         motion = "yes" if model.get("motion") else "no"
         table.add_row(str(model["name"]), str(model["family"]), size, *codes, motion, *about)
     Console().print(table)

@@ -9,9 +9,8 @@ import pytest
 from training.data.cuts import scene_cuts
 from training.data.duplicates import near_duplicates
 from training.data.face_clips import FaceClips
-from training.data.identity import Identity
+from training.data.faces import draw, identities, motion_path
 from training.data.pool import as_bytes
-from training.data.portrait import draw
 from training.data.videos import find_videos, read_videos, split_clips, through_h264
 from training.sources import clips_source
 
@@ -47,8 +46,10 @@ def test_two_cuts_close_to_each_other_are_both_found():
 
 
 def test_a_face_that_turns_fast_after_a_rest_is_no_cut():
-    turns = [-1.0] * 8 + [-0.6, 0.0, 0.6] + [1.0] * 8
-    assert scene_cuts(np.stack([draw(Identity.from_number(1234), (0.0, 0.0, turn)) for turn in turns])) == []
+    """The first clip of `twofold samples`: for three frames it changes as much as cuts do."""
+    (identity,), motion = identities("test", 1), motion_path(np.random.default_rng((0, 0)), 48)
+    frames = [draw(identity, (float(smile), float(surprise), float(turn))) for smile, surprise, turn in motion]
+    assert scene_cuts(np.stack(frames)) == []
 
 
 def test_motion_that_goes_on_is_no_cut():
