@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from rich.progress import Progress
 
 from models.checkpoint import LoadedModel, load_model
@@ -24,8 +23,9 @@ from training.data.digits import MovingDigits
 from training.data.drawable import CompositedSprites, Drawable, DrawnFaces
 from training.data.drawn_digits import DrawnDigits
 from training.data.errors import DataError
-from training.data.pool import Clips
+from training.data.pool import Clips, evenly
 from training.data.sprites import Sprites
+from training.data.videos import Reader
 from training.loop import choose_device
 from training.metrics.bootstrap import Estimate, mean_over_identities, weights
 from training.metrics.clip_judge import ClipJudgeConfig, cached_clip_judge
@@ -129,10 +129,12 @@ def evaluate(
     device: str = "auto",
     budget: Budget | None = None,
     command: str = "",
+    read: Reader | None = None,
 ) -> dict[str, Any]:
     """Measure the model in `folder`; write its metrics, card and evaluation.json, and docs/results.md where given.
 
-    Nothing written enters the model's digest. Judges are kept in `cache`.
+    `read` reads a person's own videos, where that is not done in the usual way. Nothing written enters the model's
+    digest. Judges are kept in `cache`.
 
     Raises:
         CheckpointError: the folder holds no model.
@@ -152,7 +154,7 @@ def evaluate(
             if data is None:
                 told = loaded.config["data"].get("name", "own clips")
                 raise DataError(f"{loaded.name} learnt from {told}: give their folder with --data")
-            source = open_source(kind, data, clip_frames=2)
+            source = open_source(kind, data, 2, read)
             results, figure = measure_clips(loaded.model, source.held_out, progress), None
         strips = None
         if isinstance(loaded.model, DrNET):
@@ -266,7 +268,7 @@ def measure_clips(model: Disentangler, held_out: Clips, progress: Progress) -> d
     device = next(model.parameters()).device
     psnr = []
     for number in progress.track(range(len(held_out)), description="reconstructing"):
-        frames = spread(held_out.clip(number), CLIP_FRAMES).to(device)
+        frames = evenly(held_out.clip(number), CLIP_FRAMES).to(device)
         codes = encode_in_chunks(model, frames)
         again = decode_in_chunks(model, codes.static, codes.dynamic.mean[0])
         psnr.append(float(peak_signal_to_noise(frames, again).mean()))
@@ -278,9 +280,3 @@ def measure_clips(model: Disentangler, held_out: Clips, progress: Progress) -> d
         "protocol": {"clips": len(values), "frames_per_clip": CLIP_FRAMES},
         "fidelity": {"raw": {"reconstruction_psnr": asdict(estimate)}},
     }
-
-
-def spread(clip: Float[torch.Tensor, "t c h w"], count: int) -> Float[torch.Tensor, "n c h w"]:
-    """At most `count` frames at even distances."""
-    chosen = np.linspace(0, len(clip) - 1, min(count, len(clip))).round().astype(np.int64)
-    return clip[torch.from_numpy(chosen)]

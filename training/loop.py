@@ -15,11 +15,12 @@ from models.disentangler import Disentangler
 from training.data.pool import Clips
 from training.errors import NonFiniteLoss
 from training.recipes import Recipe
-from training.run import RunFolder
+from training.run import Best, RunFolder
 from training.schedule import cosine_with_warmup
 
 LOG_EVERY = 100  # steps
 CHECKPOINT_SECONDS = 120.0
+JUDGED_BY = "reconstruction_psnr"  # what decides which weights are the best: every kind of clips has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,11 @@ Objective = Callable[[Disentangler, Tensor, float], Iterator[Terms]]
 
 @dataclass(slots=True)
 class Hooks:
-    """What is called while a run goes on: the progress bar, and the held-out measure."""
+    """What is called while a run goes on: the progress bar, and the held-out measure and its listener."""
 
     on_step: Callable[[int, Mapping[str, float], float], None] = lambda step, shown, speed: None
+    on_measure: Callable[[int, Mapping[str, float]], None] = lambda step, scores: None
     measure: Callable[[Disentangler], dict[str, float]] | None = None
-    measure_every: int = 2000  # steps
     should_stop: Callable[[], bool] = field(default=lambda: False)
 
 
@@ -73,7 +74,8 @@ def train(
     """Train `model` in place on the device where it is; returns the number of steps taken.
 
     Every step's batch and noise come from the seed and the step's number alone, so a resumed run takes
-    the very steps that an uninterrupted one takes.
+    the very steps that an uninterrupted one takes. With a recipe's patience the run may end before its last step, and
+    the model is left with the weights that measured best, whatever ended it.
 
     Raises:
         NonFiniteLoss: before the optimizer steps; the folder keeps the last good checkpoint.
@@ -85,6 +87,7 @@ def train(
     folder.begin(recipe, resume)
     step = folder.restore(model, optimizer) if resume else 0
     model.train()
+    best = folder.best() if resume and recipe.patience else None
     saved_at, clock = time.monotonic(), Speedometer(recipe.batch * recipe.clip_frames)
     while step < recipe.steps and not hooks.should_stop():
         torch.manual_seed(seed_of(recipe.seed, step))
@@ -113,14 +116,23 @@ def train(
             hooks.on_step(step, shown, clock.frames_per_second)
             if step % LOG_EVERY == 0:
                 folder.log({"step": step, **shown, "frames_per_second": clock.frames_per_second})
-        if hooks.measure and (step % hooks.measure_every == 0 or step == recipe.steps):
+        if hooks.measure and (step % recipe.measure_every == 0 or step == recipe.steps):
             with evaluating(model), precision(device):
-                folder.log({"step": step, **hooks.measure(model)})
+                scores = hooks.measure(model)
+            folder.log({"step": step, **scores})
+            hooks.on_measure(step, scores)
+            if recipe.patience and (best is None or scores[JUDGED_BY] > best.score):
+                best = Best(scores[JUDGED_BY], step)
+                folder.keep_best(best, model)
+            elif recipe.patience and best and step - best.step >= recipe.patience * recipe.measure_every:
+                break
         if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
             check_finite(loss, latest, step)
             folder.save(step, model, optimizer)
             saved_at = time.monotonic()
     folder.save(step, model, optimizer)
+    if best is not None:
+        folder.restore_best(model)
     model.eval()
     return step
 

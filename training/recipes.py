@@ -63,6 +63,8 @@ class Recipe:
     cycles: int = 1  # times that the learning rate falls to 0, with equal steps in each
     seed: int = 1
     largest_gradient: float = 2e4  # norm; a step's gradient is cut to it (in nats, five times the usual)
+    measure_every: int = 2000  # steps between two looks at held-out clips
+    patience: int = 0  # looks in a row without a better one that end a run, and the best weights are kept; 0: never
     began_with: str | None = None  # the model whose weights it starts from, by name and digest; else none
     motion: MotionRecipe = field(default_factory=MotionRecipe)  # taught last, on the finished model's codes
 
@@ -159,13 +161,30 @@ def sprites_vae_paper() -> Recipe:
     )
 
 
+OWN_MOTION = MotionRecipe(hidden=128, runs=600, steps=600)
+
+
 def own_clips() -> Recipe:
-    """A person's own videos (`twofold train --clips`): few clips, so fewer steps than the shipped models."""
+    """A person's own videos (`twofold train --clips`): few clips, so fewer steps than the shipped models.
+
+    A few clips are soon learnt by heart, so held-out ones are looked at often, and the best weights are kept.
+    """
     return replace(
-        sprites_vae(),
+        sprites_vae(), name="own", data="clips", steps=4_000, measure_every=250, patience=6, motion=OWN_MOTION
+    )
+
+
+def own_clips_drnet() -> Recipe:
+    """As `own_clips`, with a DrNET (`--family drnet`): no densities, and sharper where nothing is uncertain."""
+    return replace(
+        digits_drnet(),
         name="own",
         data="clips",
+        network=DrNETConfig(content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=8, unit_content=True),
         steps=4_000,
+        measure_every=250,
+        patience=6,
+        motion=OWN_MOTION,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
@@ -14,7 +15,15 @@ from models.checkpoint import write_atomically
 from training.errors import ResumeMismatch
 from training.recipes import Recipe
 
-STATE = "state.safetensors"
+STATE, BEST = "state.safetensors", "best.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best measure of a run so far, and the step at which it was taken."""
+
+    score: float
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,7 @@ class RunFolder:
         if not resume:
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / STATE).unlink(missing_ok=True)
+            (self.path / BEST).unlink(missing_ok=True)
             (self.path / "log.jsonl").unlink(missing_ok=True)
             write_atomically(record, json.dumps(stated, indent=1).encode())
             return
@@ -71,6 +81,36 @@ class RunFolder:
                 states.setdefault(int(index), {})[name] = value
         optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
         return int(tensors["step"])
+
+    def keep_best(self, best: Best, model: nn.Module) -> None:
+        """Write the weights that measured best so far."""
+        tensors = {f"model.{key}": value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+        told = {"score": torch.tensor(best.score, dtype=torch.float64), "step": torch.tensor(best.step)}
+        write_atomically(self.path / BEST, save(tensors | told))
+
+    def best(self) -> Best | None:
+        """Say what measured best so far, where anything was kept."""
+        if not (self.path / BEST).is_file():
+            return None
+        with safe_open(self.path / BEST, "pt") as file:
+            return Best(float(file.get_tensor("score")), int(file.get_tensor("step")))
+
+    def restore_best(self, model: nn.Module) -> None:
+        """Load the weights that measured best."""
+        tensors = load_file(self.path / BEST)
+        model.load_state_dict(
+            {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
+        )
+
+    def begun_steps(self) -> int | None:
+        """How many steps the run that the folder holds was to take, if it holds any."""
+        record = self.path / "recipe.json"
+        return int(json.loads(record.read_text())["steps"]) if record.is_file() else None
+
+    def entries(self) -> list[dict[str, Any]]:
+        """The lines of the run's log."""
+        log = self.path / "log.jsonl"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else []
 
     def log(self, entry: Mapping[str, Any]) -> None:
         """Append one line of JSON to the run's log."""

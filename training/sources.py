@@ -14,12 +14,13 @@ from training.data.pool import Clips
 from training.data.sheets import ARTISTS
 from training.data.sprites import Sprites, sprite_pool
 from training.data.told import scenes_of_one_file, told
-from training.data.videos import find_videos, read_videos, split_clips, video_pool
+from training.data.videos import Reader, VideoFolder, find_videos, read_videos, split_clips, video_pool
 
 DIGITS_TEST = 300  # held-out clips
 # Of a person's own clip. One number for whoever reads the folder: were a clip used here and left out there, the split
 # would be another, and the held-out clips of an evaluation would have been trained on.
 LEAST_FRAMES = 4
+SIZE = 64  # pixels a side of a person's own clips
 # Which data set a model's card names.
 BY_CARD = {
     "drawn faces": "faces",
@@ -41,8 +42,8 @@ class Source:
     found: tuple[str, ...] = ()  # what there is to say of a person's own videos, line by line
 
 
-def open_source(data: str, folder: Path | None, clip_frames: int) -> Source:
-    """The clips of a recipe's data set: "faces" are drawn, the others read from `folder`.
+def open_source(data: str, folder: Path | None, clip_frames: int, read: Reader | None = None) -> Source:
+    """The clips of a recipe's data set: "faces" are drawn, the others read from `folder`, a person's own by `read`.
 
     Raises:
         DataError: the folder is needed and not given, or its files cannot be used.
@@ -60,7 +61,7 @@ def open_source(data: str, folder: Path | None, clip_frames: int) -> Source:
         return norb_source(folder)
     if data in ("kth", "kth_predrnn"):
         return kth_source(folder, "drnet" if data == "kth" else "predrnn")
-    return clips_source(folder, clip_frames)
+    return clips_source(folder, clip_frames, read)
 
 
 def open_held_out(data: str, folder: Path | None) -> Clips:
@@ -163,9 +164,23 @@ def kth_source(folder: Path, persons: Persons) -> Source:
     )
 
 
-def clips_source(folder: Path, clip_frames: int) -> Source:
-    """A person's own videos, split by clip."""
-    found = read_videos(find_videos(folder), size=64, min_frames=max(clip_frames, LEAST_FRAMES))
+def clips_source(folder: Path, clip_frames: int, read: Reader | None = None) -> Source:
+    """A person's own videos, split by clip.
+
+    Raises:
+        DataError: there are none, or too few that can be used.
+
+    """
+    return source_of(read_videos(find_videos(folder), SIZE, max(clip_frames, LEAST_FRAMES), read))
+
+
+def source_of(found: VideoFolder) -> Source:
+    """Videos that have been read, split by clip.
+
+    Raises:
+        DataError: too few can be used.
+
+    """
     duplicates = near_duplicates(found.clips)
     training, held_out = split_clips(found.names, found.clips, [*duplicates, *scenes_of_one_file(found)])
     left_out = "; ".join(f"{name} {why}" for name, why in found.left_out.items())

@@ -16,11 +16,12 @@ from models.unordered_vae import UnorderedVAE
 from training.card import model_card, with_motion
 from training.data.errors import DataError
 from training.data.pool import ClipPool, Clips
+from training.data.videos import Reader
 from training.held_out import HeldOut
 from training.loop import Hooks, choose_device, seed_of, train
 from training.motion import train_motion
 from training.objectives import objective_of
-from training.recipes import RECIPES, MotionRecipe, Recipe, own_clips
+from training.recipes import RECIPES, MotionRecipe, Recipe
 from training.run import RunFolder
 from training.sources import Source, kind_of, open_source
 from training.statistics import keep_spread, statistics_of
@@ -49,29 +50,26 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]()
 
 
-def clips_recipe(name: str) -> Recipe:
-    """The recipe for a person's own clips, under the name the model will have."""
-    return replace(own_clips(), name=name)
-
-
 def shortened(recipe: Recipe, steps: int) -> Recipe:
     """The recipe with another number of steps, in one cycle; its motion is taught no longer than that either."""
     motion = replace(recipe.motion, steps=min(recipe.motion.steps, steps), runs=min(recipe.motion.runs, 2 * steps))
     return replace(recipe, steps=steps, cycles=1, motion=motion)
 
 
-def run_recipe(
-    recipe: Recipe,
-    places: Places,
-    *,
-    resume: bool = False,
-    on_step: Callable[[int, Mapping[str, float], float], None] | None = None,
-    on_stage: Callable[[str], None] = lambda stage: None,
-    on_found: Callable[[str], None] = lambda line: None,
-) -> Path:
-    """Train a recipe to its end and write the model folder; returns that folder.
+@dataclass(kw_only=True, slots=True)
+class Listener:
+    """Whom a run tells how it goes, and asks whether to go on."""
 
-    What is said of a person's own videos goes to `on_found` line by line, before training begins.
+    on_step: Callable[[int, Mapping[str, float], float], None] = lambda step, terms, frames_per_second: None
+    on_begun: Callable[[int], None] = lambda steps: None  # how many steps it will take at most
+    on_measure: Callable[[int, Mapping[str, float]], None] = lambda step, scores: None
+    on_stage: Callable[[str], None] = lambda stage: None
+    on_found: Callable[[str], None] = lambda line: None  # of a person's own videos, line by line, before training
+    enough: Callable[[], bool] = lambda: False  # training ends, and what has been learnt becomes a model
+
+
+def run_recipe(recipe: Recipe, places: Places, *, resume: bool = False, listener: Listener | None = None) -> Path:
+    """Train a recipe to its end and write the model folder; returns that folder.
 
     An interrupt (Ctrl-C, SIGTERM) ends the run at the next step with a checkpoint, and raises
     KeyboardInterrupt; `resume` takes it up there.
@@ -82,28 +80,37 @@ def run_recipe(
         KeyboardInterrupt: the run was interrupted.
 
     """
-    on_stage("reading clips")
+    listener = listener or Listener()
+    listener.on_stage("reading clips")
     source = open_source(recipe.data, places.data, recipe.clip_frames)
     for line in source.found:
-        on_found(line)
+        listener.on_found(line)
+    return run_on(source, recipe, places, resume=resume, listener=listener)
+
+
+def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, listener: Listener) -> Path:
+    """Train a recipe on clips that have been read; else as `run_recipe`."""
     device = choose_device(places.device)
     training = on_device_if_it_fits(source, device)
-    torch.manual_seed(seed_of(recipe.seed, -1))
     model = new_model(recipe).to(device)
     if places.begin is not None:
         recipe = replace(recipe, began_with=take_weights(model, places.begin))
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     folder = RunFolder(places.runs / recipe.name)
     with Interrupts() as interrupts:
-        hooks = Hooks(measure=HeldOut(source.held_out), should_stop=interrupts.seen)
-        if on_step:
-            hooks.on_step = on_step
-        on_stage("training")
-        taken = train(recipe, model, objective_of(recipe), training, folder, hooks, resume)
-    if taken < recipe.steps:
-        raise KeyboardInterrupt
-    model.motion = motion_where_there_is_any(model, training, recipe.motion, on_stage)
-    on_stage("measuring")
+        hooks = Hooks(
+            on_step=listener.on_step,
+            on_measure=listener.on_measure,
+            measure=HeldOut(source.held_out),
+            should_stop=lambda: interrupts.seen() or listener.enough(),
+        )
+        listener.on_begun(recipe.steps)
+        listener.on_stage("training")
+        train(recipe, model, objective_of(recipe), training, folder, hooks, resume)
+        if interrupts.seen():
+            raise KeyboardInterrupt
+    model.motion = motion_where_there_is_any(model, training, recipe.motion, listener.on_stage)
+    listener.on_stage("measuring")
     return export(recipe, model, source, places.models / recipe.name)
 
 
@@ -125,6 +132,7 @@ def teach_motion(
     *,
     on_stage: Callable[[str, int], None] = lambda stage, total: None,
     on_step: Callable[[int, Mapping[str, float]], None] = lambda step, terms: None,
+    read: Reader | None = None,
 ) -> str:
     """Give a model a motion, or a new one in place of its own; returns the model's new digest.
 
@@ -135,7 +143,7 @@ def teach_motion(
 
     """
     loaded = load_model(folder, choose_device(places.device))
-    source = open_source(kind_of(loaded.config["data"]), places.data, clip_frames=3)
+    source = open_source(kind_of(loaded.config["data"]), places.data, clip_frames=3, read=read)
     loaded.model.motion = train_motion(loaded.model, source.training, recipe, on_stage, on_step)
     return save_model(
         folder,
@@ -171,7 +179,8 @@ def take_weights(model: Disentangler, folder: Path) -> str:
 
 
 def new_model(recipe: Recipe) -> Disentangler:
-    """The recipe's network, untrained."""
+    """The recipe's network, untrained: always the same for a seed."""
+    torch.manual_seed(seed_of(recipe.seed, -1))
     network = recipe.network
     return DrNET(network) if isinstance(network, DrNETConfig) else UnorderedVAE(network)
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -202,6 +202,13 @@ def train(
     clips: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Or: a folder of videos.")] = None,
     name: Annotated[str | None, typer.Option(help="What to call the model learnt from --clips.")] = None,
     data: Annotated[Path | None, typer.Option(help="Where the recipe's data set lies, or is drawn.")] = None,
+    family: Annotated[Literal["vae", "drnet"], typer.Option(help="Of --clips: which kind of model.")] = "vae",
+    crop: Annotated[
+        Literal["center", "face"], typer.Option(help="Of --clips: the largest centred square, or the face, followed.")
+    ] = "center",
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Of --clips: about how long; else until it gets no better.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Fewer steps than the recipe's, to try it.")] = None,
     begin: Annotated[
         str | None, typer.Option("--from", help="Start from this model's weights, by name or folder.")
@@ -214,10 +221,12 @@ def train(
         raise typer.BadParameter("give either a RECIPE or --clips DIR")
     if clips is not None and name is None:
         raise typer.BadParameter("--clips needs --name, what the model is to be called")
+    from training.own import Wish
     from twofold.learning import train_clips, train_recipe
 
     if clips is not None and name is not None:
-        train_clips(clips, name, begin=begin, resume=resume, device=device, steps=steps)
+        wish = Wish(name=name, family=family, crop=crop, minutes=minutes, steps=steps)
+        train_clips(clips, wish, begin=begin, resume=resume, device=device)
     elif recipe is not None:
         train_recipe(recipe, data, begin=begin, resume=resume, device=device, steps=steps)
 

@@ -1,5 +1,6 @@
 """`twofold train`, `teach-motion` and `evaluate`: the training room with a progress bar and readable failures."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,12 +17,17 @@ from jobs.errors import TwofoldError
 from jobs.settings import Settings
 from models.checkpoint import CheckpointError, save_model
 from models.drnet_reference import ForeignWeights, import_drnet, read_parts
-from training.data.errors import DataError
+from training.data.errors import DataError, Unreadable
+from training.data.videos import MAX_FRAMES, Reader, SquareVideo
 from training.errors import TrainingError
 from training.evaluate import Budget, evaluate
+from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.recipes import MotionRecipe, Recipe
 from training.report import flat_metrics
-from training.train import Places, clips_recipe, find_recipe, run_recipe, shortened, teach_motion
+from training.sources import clips_source
+from training.train import Listener, Places, find_recipe, run_recipe, shortened, teach_motion
+
+FACE_SECONDS = 1800.0  # to decode one video and to look for faces in it; it is the user's own
 
 
 class LearningFailed(TwofoldError):
@@ -46,38 +52,82 @@ def train_recipe(
 
 
 def train_clips(
-    clips: Path,
-    name: str,
-    *,
-    begin: str | None = None,
-    resume: bool = False,
-    device: str | None = None,
-    steps: int | None = None,
+    clips: Path, wish: Wish, *, begin: str | None = None, resume: bool = False, device: str | None = None
 ) -> None:
-    """Train a model on a folder of videos, and say where it is."""
-    own_folder(name)
-    recipe = clips_recipe(name)
-    _run(shortened(recipe, steps) if steps else recipe, clips, begin, resume, device)
+    """Train a model on a folder of videos, and say where it is, how good it became, and where its pictures are."""
+    own_folder(wish.name)
+    settings = Settings()
+    places = replace(_places(settings, clips, device), begin=find_folder(begin, settings) if begin else None)
+    with _readable_failures(), _bar() as bar:
+        listener = _telling(bar, "reading clips", None)
+        source = clips_source(clips, recipe_frames(wish.family), reader(wish.crop, settings))
+        folder = train_own(source, wish, places, resume=resume, listener=listener)
+    measured = json.loads((folder / "config.json").read_text())["metrics"]
+    print(f"held-out clips are redrawn at {measured['reconstruction_psnr_db']:.1f} dB; {folder / SAMPLES} shows some")
+    print(f"{wish.name} is in {folder}; a running server offers it at once, `twofold models` lists it")
+
+
+def reader(crop: str, settings: Settings) -> Reader | None:
+    """How videos are read for training: faces as the service crops them, and centred squares in the usual way."""
+    if crop != "face":
+        return None
+    from jobs.errors import Problem
+    from worker.media import Decoder
+    from worker.squares import square_frames
+
+    decoder = Decoder()
+
+    def read(path: Path, size: int) -> SquareVideo:
+        try:
+            with path.open("rb") as file:
+                frames = square_frames(
+                    decoder,
+                    file.fileno(),
+                    size=size,
+                    crop=crop,
+                    most=MAX_FRAMES,
+                    frame_pixels=settings.max_frame_pixels,
+                    seconds=FACE_SECONDS,
+                )
+        except Problem as problem:
+            raise Unreadable(problem.detail) from problem
+        return SquareVideo(frames)
+
+    return read
 
 
 def _run(recipe: Recipe, data: Path | None, begin: str | None, resume: bool, device: str | None) -> None:
     settings = Settings()
     places = replace(_places(settings, data, device), begin=find_folder(begin, settings) if begin else None)
     with _readable_failures(), _bar() as bar:
-        task = bar.add_task("starting", total=recipe.steps, terms="")
-
-        def on_step(step: int, terms: Mapping[str, float], frames_per_second: float) -> None:
-            shown = " · ".join(f"{name} {value:.1f}" for name, value in terms.items())
-            bar.update(task, completed=step, terms=f"{shown} · {frames_per_second:.0f} frames/s")
-
-        def on_stage(stage: str) -> None:
-            bar.update(task, description=stage)
-
-        def on_found(line: str) -> None:
-            bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-        folder = run_recipe(recipe, places, resume=resume, on_step=on_step, on_stage=on_stage, on_found=on_found)
+        listener = _telling(bar, "starting", recipe.steps)
+        folder = run_recipe(recipe, places, resume=resume, listener=listener)
     print(f"{recipe.name} is in {folder}; `twofold up` serves it, `twofold models` lists it")
+
+
+def _telling(bar: Progress, stage: str, steps: int | None) -> Listener:
+    """Show a run on the bar; what was found stays above it."""
+    task = bar.add_task(stage, total=steps, terms="")
+    held_out = ""
+
+    def on_step(step: int, terms: Mapping[str, float], frames_per_second: float) -> None:
+        shown = " · ".join(f"{name} {value:.4g}" for name, value in terms.items())
+        bar.update(task, completed=step, terms=f"{shown} · {frames_per_second:.0f} frames/s{held_out}")
+
+    def on_measure(step: int, scores: Mapping[str, float]) -> None:
+        nonlocal held_out
+        held_out = f" · held-out {scores['reconstruction_psnr']:.1f} dB"
+
+    def on_begun(steps: int) -> None:
+        bar.update(task, total=steps)
+
+    def on_stage(stage: str) -> None:
+        bar.update(task, description=stage)
+
+    def on_found(line: str) -> None:
+        bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    return Listener(on_step=on_step, on_measure=on_measure, on_begun=on_begun, on_stage=on_stage, on_found=on_found)
 
 
 def _places(settings: Settings, data: Path | None, device: str | None) -> Places:
@@ -116,6 +166,7 @@ def teach_model_motion(model: str, data: Path | None, *, device: str | None = No
             replace(recipe, steps=steps) if steps else recipe,
             on_stage=lambda stage, total: bar.reset(task, description=stage, total=total),
             on_step=on_step,
+            read=reader(crop_of(folder), settings),
         )
     print(f"{folder.name} has a motion, and with it a new digest, {digest[:19]}…; `twofold predict` uses it")
 
@@ -144,11 +195,17 @@ def evaluate_model(
             device=device or settings.device,
             budget=budget,
             command=f"twofold evaluate {model}" + (f" --passes {passes}" if passes is not None else ""),
+            read=reader(crop_of(folder), settings),
         )
     metrics = Table("measure", "", box=None)
     for name, value in flat_metrics(results).items():
         metrics.add_row(name, f"{value:.3f}")
     Console().print(metrics)
+
+
+def crop_of(folder: Path) -> str:
+    """How the clips were cut that the model in a folder learnt from."""
+    return str(json.loads((folder / "config.json").read_text())["data"].get("crop", "center"))
 
 
 def own_folder(name: str) -> Path:

@@ -15,7 +15,7 @@ from training.held_out import HeldOut
 from training.loop import Hooks, Terms, train
 from training.objectives import BoundObjective
 from training.recipes import RECIPES, Recipe, VariationalLoss
-from training.run import STATE, RunFolder
+from training.run import STATE, Best, RunFolder
 from training.schedule import Anneal
 
 RECIPE = Recipe(
@@ -73,6 +73,43 @@ def test_resuming_another_recipe_is_refused_and_names_what_changed(tmp_path: Pat
         run(tmp_path, pool, replace(RECIPE, batch=4, seed=3), resume=True)
     with pytest.raises(ResumeMismatch, match="no run to resume"):
         run(tmp_path / "none", pool, resume=True)
+
+
+def measured(folder: Path, pool: ClipPool, scores: list[float], recipe: Recipe, resume: bool = False) -> UnorderedVAE:
+    """Train with a measure that gives these scores, one after the other."""
+    torch.manual_seed(7)
+    model = UnorderedVAE(recipe.network)
+    left = iter(scores)
+    hooks = Hooks(measure=lambda model: {"reconstruction_psnr": next(left)})
+    train(recipe, model, BoundObjective(recipe.loss), pool, RunFolder(folder), hooks, resume)
+    return model
+
+
+def test_a_run_that_gets_no_better_ends_early_with_its_best_weights(tmp_path: Path, pool: ClipPool) -> None:
+    recipe = replace(RECIPE, measure_every=1, patience=2)
+    stopped = measured(tmp_path / "stopped", pool, [20.0, 22.0, 21.0, 21.9, 30.0], recipe)
+    assert [entry["step"] for entry in RunFolder(tmp_path / "stopped").entries()] == [1, 2, 3, 4]
+    at_two = run(tmp_path / "two", pool, recipe, stop_after=2)
+    assert torch.equal(weights(stopped), weights(at_two))
+    whole = measured(tmp_path / "whole", pool, [20.0, 22.0, 21.0, 23.0, 22.0, 22.0], recipe)
+    assert torch.equal(weights(whole), weights(run(tmp_path / "four", pool, recipe, stop_after=4)))
+
+
+def test_a_resumed_run_remembers_what_was_best(tmp_path: Path, pool: ClipPool) -> None:
+    recipe = replace(RECIPE, measure_every=1, patience=9)
+    taken: list[int] = []
+    torch.manual_seed(7)
+    model = UnorderedVAE(recipe.network)
+    scores = iter([20.0, 25.0, 21.0])
+    hooks = Hooks(
+        on_step=lambda step, shown, speed: taken.append(step),
+        measure=lambda model: {"reconstruction_psnr": next(scores)},
+        should_stop=lambda: len(taken) >= 3,
+    )
+    train(recipe, model, BoundObjective(recipe.loss), pool, RunFolder(tmp_path / "parts"), hooks)
+    assert RunFolder(tmp_path / "parts").best() == Best(25.0, 2)
+    resumed = measured(tmp_path / "parts", pool, [22.0, 23.0, 24.0], recipe, resume=True)
+    assert torch.equal(weights(resumed), weights(run(tmp_path / "two", pool, recipe, stop_after=2)))
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_step_and_keeps_the_checkpoint(

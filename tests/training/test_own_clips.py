@@ -11,8 +11,8 @@ from models.checkpoint import load_model
 from models.unordered_vae import UnorderedVAEConfig
 from training.data.errors import DataError
 from training.data.videos import centre_square, find_videos, read_videos, split_clips
-from training.recipes import RECIPES
-from training.train import Places, clips_recipe, find_recipe, run_recipe, shortened, told
+from training.recipes import RECIPES, own_clips
+from training.train import Places, find_recipe, run_recipe, shortened, told
 
 
 def write_clip(path: Path, shade: int, frames: int = 8, size: tuple[int, int] = (96, 80)) -> None:
@@ -35,7 +35,7 @@ def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path) -> None:
     clips.mkdir()
     for index in range(4):
         write_clip(clips / f"{index}.mp4", shade=40 * index)
-    recipe = replace(shortened(clips_recipe("mine"), 3), network=UnorderedVAEConfig.tiny(), batch=2)
+    recipe = replace(shortened(own_clips(), 3), name="mine", network=UnorderedVAEConfig.tiny(), batch=2)
     folder = run_recipe(recipe, places(tmp_path, clips))
     loaded = load_model(folder)
     assert loaded.name == "mine"
@@ -98,4 +98,4 @@ def test_an_unknown_recipe_is_told_which_there_are() -> None:
 def test_a_model_tells_which_of_the_recipes_for_its_name_made_it() -> None:
     assert told(RECIPES["faces_vae"]())["recipe"] == "faces_vae"
     assert told(shortened(RECIPES["faces_vae_again"](), 10))["recipe"] == "faces_vae_again"
-    assert told(clips_recipe("mine"))["recipe"] is None
+    assert told(own_clips())["recipe"] is None

@@ -118,6 +118,12 @@ class ClipPool:
         return as_floats(self.frames[where.to(self.frames.device)])
 
 
+def evenly(clip: Float[Tensor, "t c h w"], count: int) -> Float[Tensor, "n c h w"]:
+    """At most so many frames of a clip, at even distances."""
+    chosen = np.linspace(0, len(clip) - 1, min(count, len(clip))).round().astype(np.int64)
+    return clip[torch.from_numpy(chosen)]
+
+
 def as_floats(frames: UInt8[Tensor, "n h w c"]) -> Float[Tensor, "n c h w"]:
     """Pictures in [0, 1] with channels before height and width (in memory they stay last)."""
     return frames.permute(0, 3, 1, 2).float() / 255

@@ -1,7 +1,8 @@
 """A folder of videos as clips: what a person trains their own model on."""
 
 import io
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +15,23 @@ from jaxtyping import UInt8
 
 from training.data.area import area_average
 from training.data.cuts import scene_cuts
-from training.data.errors import DataError
+from training.data.errors import DataError, Unreadable
 from training.data.pool import ClipPool
 
 SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".gif"}
 MAX_FRAMES = 1000  # of one video; a longer one is sampled evenly
+
+
+@dataclass(frozen=True, slots=True)
+class SquareVideo:
+    """A video's frames as a model takes them."""
+
+    frames: UInt8[np.ndarray, "t size size 3"]  # at most `MAX_FRAMES`, evenly over the video
+    shape: tuple[int, int] | None = None  # width and height of its own pictures, upright, where they are known
+
+
+# Reads the video at a path at this many pixels a side; raises `Unreadable`.
+Reader = Callable[[Path, int], SquareVideo]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +62,50 @@ def find_videos(folder: Path) -> list[Path]:
     return found
 
 
-def read_videos(paths: Iterable[Path], size: int, min_frames: int) -> VideoFolder:
-    """Decode videos to their largest centred square, area-averaged to `size`, and cut them into scenes.
+def read_videos(paths: Iterable[Path], size: int, min_frames: int, read: Reader | None = None) -> VideoFolder:
+    """Read videos, by default their largest centred squares area-averaged to `size`, and cut them into scenes.
 
-    Broken files, and those with no scene of `min_frames` frames, are left out.
+    Broken files, and those with no scene of `min_frames` frames, are left out. A file is called by its path below
+    the folder that all of them lie in, so that two of one name in two folders are two.
     """
-    found = VideoFolder([], [], {}, [], {}, {}, {})
+    paths = list(paths)
+    found, folder = VideoFolder([], [], {}, [], {}, {}, {}), common_folder(paths)
     for path in paths:
-        name = path.name
-        frames: list[np.ndarray] = []
+        name = path.relative_to(folder).as_posix()
         try:
-            for picture in pictures(path, MAX_FRAMES):
-                found.sizes[name] = (picture.shape[1], picture.shape[0])
-                frames.append(centre_square(picture, size))
-        except FFmpegError as error:
-            found.left_out[name] = f"cannot be decoded: {error.strerror}"
+            video = (read or centred)(path, size)
+        except Unreadable as error:
+            found.left_out[name] = str(error)
             continue
-        if len(frames) < min_frames:
-            found.left_out[name] = f"has {len(frames)} frames, training needs {min_frames}"
+        if video.shape is not None:
+            found.sizes[name] = video.shape
+        if len(video.frames) < min_frames:
+            found.left_out[name] = f"has {len(video.frames)} frames, training needs {min_frames}"
             continue
-        add_scenes(found, name, np.stack(frames), min_frames)
+        add_scenes(found, name, video.frames, min_frames)
     return found
+
+
+def common_folder(paths: list[Path]) -> Path:
+    """The deepest folder that holds all of the files."""
+    return Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
+
+
+def centred(path: Path, size: int) -> SquareVideo:
+    """The largest centred squares of a local, trusted video.
+
+    Raises:
+        Unreadable: it is broken, or holds no video.
+
+    """
+    frames, shape = [], None
+    try:
+        for picture in pictures(path, MAX_FRAMES):
+            shape = (picture.shape[1], picture.shape[0])
+            frames.append(centre_square(picture, size))
+    except FFmpegError as error:
+        raise Unreadable(f"cannot be decoded: {error.strerror}") from error
+    return SquareVideo(np.stack(frames) if frames else np.empty((0, size, size, 3), np.uint8), shape)
 
 
 def add_scenes(found: VideoFolder, name: str, frames: UInt8[np.ndarray, "t h w 3"], min_frames: int) -> None:

@@ -1,0 +1,142 @@
+"""A person's own clips, from their frames to a model that is measured and shown: what `twofold train --clips` does."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+from rich.progress import Progress
+
+from models.checkpoint import CARD, load_model, write_atomically
+from training.data.pool import ClipPool
+from training.evaluate import device_of, measure_clips
+from training.loop import Hooks, choose_device, train
+from training.metrics.own_pictures import learning_curve, own_samples
+from training.objectives import objective_of
+from training.recipes import Recipe, own_clips, own_clips_drnet
+from training.report import Report
+from training.run import RunFolder
+from training.sizing import dynamic_size, static_size
+from training.sources import Source
+from training.train import Listener, Places, new_model, run_on, shortened
+
+Family = Literal["vae", "drnet"]
+Crop = Literal["center", "face"]
+RECIPES: dict[Family, Callable[[], Recipe]] = {"vae": own_clips, "drnet": own_clips_drnet}
+
+PACED_STEPS = 8  # timed before a run that has so many minutes; the first ones, which allocate memory, are left out
+FOR_NETWORK = 0.7  # share of the minutes; motion and measures take the rest
+LEAST_STEPS, MOST_STEPS = 100, 40_000  # of a run that has so many minutes
+MOTION_A_MINUTE = 100  # steps of the motion, and stretches it learns from, for each of the minutes
+CURVE, SAMPLES = "curve.png", "samples.png"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What a person asks of a model of their own clips; whatever is left out, the clips decide."""
+
+    name: str
+    family: Family = "vae"
+    crop: Crop = "center"  # how the clips were cut, for the model's card
+    minutes: float | None = None  # about so long, all in all; else until held-out clips are redrawn no better
+    steps: int | None = None  # at most
+    static_dim: int | None = None
+    dynamic_dim: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.minutes is not None and self.minutes <= 0:
+            raise ValueError(f"minutes must be above 0, got {self.minutes:g}")
+
+
+def train_own(
+    source: Source, wish: Wish, places: Places, *, resume: bool = False, listener: Listener | None = None
+) -> Path:
+    """Train a model on a person's clips and write its folder, with its card, numbers and pictures; returns that folder.
+
+    Raises:
+        DataError: the clips cannot be used.
+        TrainingError: the loss is not finite, or there is another run in the way.
+        KeyboardInterrupt: the run was interrupted; `resume` takes it up.
+
+    """
+    began, listener = time.monotonic(), listener or Listener()
+    for line in source.found:
+        listener.on_found(line)
+    source = replace(source, card={**source.card, "crop": wish.crop})
+    recipe = recipe_for(wish, source)
+    listener.on_found(told_sizes(recipe))
+    runs = RunFolder(places.runs / wish.name)
+    if wish.minutes is not None and resume and (begun := runs.begun_steps()):
+        recipe = replace(recipe, steps=begun)
+    elif wish.minutes is not None:
+        listener.on_stage("timing a few steps")
+        left = FOR_NETWORK * 60 * wish.minutes
+        recipe = replace(recipe, steps=paced_steps(recipe, source, places.device, left))
+    if wish.minutes is not None:
+        deadline, asked = began + FOR_NETWORK * 60 * wish.minutes, listener.enough
+        listener = replace(listener, enough=lambda: asked() or time.monotonic() > deadline)
+    folder = run_on(source, recipe, places, resume=resume, listener=listener)
+    show(folder, source, runs, time.monotonic() - began)
+    return folder
+
+
+def recipe_for(wish: Wish, source: Source) -> Recipe:
+    """The family's recipe with codes that suit the clips, and no more steps than are asked for."""
+    recipe = replace(RECIPES[wish.family](), name=wish.name)
+    if isinstance(source.training, ClipPool):
+        network = replace(
+            recipe.network,
+            static_dim=wish.static_dim or static_size(source.training),
+            dynamic_dim=wish.dynamic_dim or dynamic_size(source.training),
+        )
+        recipe = replace(recipe, network=network)
+    if wish.steps is not None:
+        recipe = shortened(recipe, wish.steps)
+    if wish.minutes is not None:
+        most = max(20, round(MOTION_A_MINUTE * wish.minutes))
+        motion = recipe.motion
+        recipe = replace(recipe, motion=replace(motion, runs=min(motion.runs, most), steps=min(motion.steps, most)))
+    return recipe
+
+
+def recipe_frames(family: Family) -> int:
+    """How many frames of a clip an example of the family has: the least that a clip needs."""
+    return RECIPES[family]().clip_frames
+
+
+def told_sizes(recipe: Recipe) -> str:
+    """Say how large the codes will be."""
+    return f"codes: {recipe.network.static_dim} numbers for who or what, {recipe.network.dynamic_dim} for each frame"
+
+
+def paced_steps(recipe: Recipe, source: Source, device: str, seconds: float) -> int:
+    """The number of steps that this machine takes in so many seconds, from 100 to 40 000, by timing a few."""
+    stamps: list[float] = []
+    hooks = Hooks(on_step=lambda step, terms, speed: stamps.append(time.monotonic()))
+    model = new_model(recipe).to(choose_device(device))
+    with TemporaryDirectory() as folder:
+        few = replace(recipe, steps=PACED_STEPS, patience=0)
+        train(few, model, objective_of(few), source.training, RunFolder(Path(folder)), hooks)
+    # On a GPU steps are told now and then only; the whole then says it.
+    each = float(np.median(np.diff(stamps[2:]))) if len(stamps) > 3 else 0.05
+    return int(np.clip(seconds / each, LEAST_STEPS, MOST_STEPS))
+
+
+def show(folder: Path, source: Source, runs: RunFolder, seconds: float) -> None:
+    """Measure the model on held-out clips; write its numbers, the curve of its training and pictures beside it."""
+    loaded = load_model(folder, "cpu")
+    with Progress(disable=True) as progress:
+        results: dict[str, Any] = measure_clips(loaded.model, source.held_out, progress)
+    training = loaded.config.get("training", {})
+    Report(loaded.name, loaded.digest, results, training, "", device_of(loaded), seconds).write(folder, None, {})
+    write_atomically(folder / SAMPLES, own_samples(loaded.model, source.training, source.held_out))
+    write_atomically(folder / CURVE, learning_curve(runs.entries()))
+    card = (folder / CARD).read_text()
+    pictures = (
+        f"\n![Held-out clips, redrawn, and others doing what they do]({SAMPLES})\n"
+        f"\n![How well held-out clips were redrawn while the model learnt]({CURVE})\n"
+    )
+    write_atomically(folder / CARD, card.replace("\n## Limits", f"{pictures}\n## Limits", 1).encode())
