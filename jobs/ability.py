@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from jobs.catalogue import Catalogue, ModelEntry
 from jobs.errors import WrongValue
-from jobs.requests import DecodeRequest, JobRequest, PredictRequest
+from jobs.requests import DecodeRequest, JobRequest, PredictRequest, TrainRequest
 
 
 def check_ability(request: JobRequest, catalogue: Catalogue) -> None:
@@ -14,6 +14,8 @@ def check_ability(request: JobRequest, catalogue: Catalogue) -> None:
         WrongValue: it has no motion model to predict with, or its codes have another length.
 
     """
+    if isinstance(request, TrainRequest):
+        return  # its model is still to be
     entry = catalogue.find(f"{request.model}@{request.digest}")
     if isinstance(request, PredictRequest) and not entry.motion:
         able = sorted(name for name, other in catalogue.models().items() if other.motion)

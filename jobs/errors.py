@@ -3,11 +3,12 @@
     TwofoldError
     ├── ConfigurationError           the operator's to fix: no server, a bad setting, two processes on one folder
     └── Problem                      the asker's to read; has a slug, a title and an HTTP status
-        ├── Malformed 400, Unauthorized 401, UnknownThing 404 (UnknownModel, UnknownJob, UnknownPath), NotAllowed 405,
-        │   NotAcceptable 406, UploadTimeout 408, Conflict 409 (NotFinished, AlreadyFinished, KeyInUse), Gone 410,
+        ├── Malformed 400, Unauthorized 401, TrainingOff 403, UnknownThing 404 (UnknownModel, UnknownJob, UnknownPath),
+        │   NotAllowed 405, NotAcceptable 406, UploadTimeout 408, NameTaken 409, Conflict 409 (NotFinished,
+        │   AlreadyFinished, KeyInUse), Gone 410,
         │   TooLarge 413, NotAMedia 415, RangeNotSatisfiable 416, TooManyJobs 429
         ├── WrongValue, TruncatedBody, EmptyFile, UndecodableMedia (NoVideo, NoFace, TooManyFrames, TooFewFrames,
-        │   FrameTooLarge, DecodeTimeout, DecoderCrashed): 422
+        │   FrameTooLarge, DecodeTimeout, DecoderCrashed), CannotLearn: 422
         ├── Canceled 409
         └── ours: InternalError 500 (WorkerLost, JobTimeout, GpuOutOfMemory, ModelChanged), QueueFull 503,
             Unavailable 503, StorageFull 507
@@ -71,6 +72,25 @@ class Problem(TwofoldError):
     def for_field(cls, field: str, detail: str) -> Self:
         """Return the problem for one wrong field."""
         return cls(f"{field}: {detail}", errors=[{"field": field, "detail": detail}])
+
+
+class TrainingOff(Problem):
+    """Models are learnt here on the operator's word only."""
+
+    slug, title, status = "training-off", "Training is not enabled", 403
+
+
+class NameTaken(Problem):
+    """A model of the name is served already."""
+
+    slug, title, status = "name-taken", "There is a model of this name", 409
+
+
+class CannotLearn(Problem):
+    """The clips are not what a model can be learnt from."""
+
+    slug, title, status = "cannot-learn", "No model can be learnt from these clips", 422
+    lasting = True
 
 
 class Malformed(Problem):

@@ -73,7 +73,7 @@ class JobQueue:
                 args=(record.id,),
                 job_id=delivery_id(record),
                 unique=True,
-                timeout=self.settings.job_timeout,
+                timeout=self.settings.timeout_of(record.queue),
                 result_ttl=KEPT,
                 failure_ttl=KEPT,
                 description=f"{record.kind} {record.id}",

@@ -170,6 +170,11 @@ class JobStore:
         assert record is not None, "a record outlives the script that found it"
         return record
 
+    def answering(self, request: JobRequest, owner: str) -> JobRecord | None:
+        """Return the job that would answer a request of the owner instead of a new one, or else a canceled one's."""
+        found = cast(bytes | None, self.redis.get(f"{PREFIX}fingerprint:{request.fingerprint(owner)}"))
+        return self.get(found.decode()) if found else None
+
     def get(self, job_id: str) -> JobRecord | None:
         """Return a job as it stands, or None if it never was or has expired."""
         raw = self.redis.hgetall(f"{PREFIX}job:{job_id}")

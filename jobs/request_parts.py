@@ -10,8 +10,10 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-INTERACTIVE, BATCH = "interactive", "batch"  # the two queues: latent queries, and video
-QUEUES = (INTERACTIVE, BATCH)
+INTERACTIVE, BATCH = "interactive", "batch"  # the queues that are always served: latent queries, and video
+TRAINING = "training"  # served where training is enabled; its jobs take minutes or hours
+QUEUES = (INTERACTIVE, BATCH, TRAINING)
+SERVED = (INTERACTIVE, BATCH)
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Content = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -75,6 +77,7 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     queue: ClassVar[str]
+    no_result_of: ClassVar[frozenset[str]] = frozenset({"model"})  # fields that change nothing of what comes out
     kind: str
     model: str
     digest: Digest
@@ -89,7 +92,7 @@ class Request(BaseModel):
 
         Which job some codes were read from does not change the result, and so is left out.
         """
-        said = _without_jobs(self.model_dump(mode="json", exclude={"model"})) | {"owner": owner}
+        said = _without_jobs(self.model_dump(mode="json", exclude=set(self.no_result_of))) | {"owner": owner}
         return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

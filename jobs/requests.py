@@ -10,7 +10,22 @@ from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_
 
 from jobs.code_requests import DecodeRequest, End, InterpolateRequest, SampleRequest
 from jobs.errors import WrongValue
-from jobs.request_parts import BATCH, INTERACTIVE, QUEUES, Content, Cut, Decimal, Dims, Request, Seed, Source, Whole
+from jobs.request_parts import (
+    BATCH,
+    INTERACTIVE,
+    QUEUES,
+    SERVED,
+    TRAINING,
+    Content,
+    Cut,
+    Decimal,
+    Dims,
+    Request,
+    Seed,
+    Source,
+    Whole,
+)
+from jobs.train_request import TrainRequest
 
 MOST_PICTURES = 4000  # of one prediction, over all its samples
 MOST_ERRORS = 20  # told of one request
@@ -109,9 +124,16 @@ class PredictRequest(Request, Cut):
 
 
 JobRequest = (
-    EncodeRequest | SwapRequest | GridRequest | SampleRequest | InterpolateRequest | PredictRequest | DecodeRequest
+    EncodeRequest
+    | SwapRequest
+    | GridRequest
+    | SampleRequest
+    | InterpolateRequest
+    | PredictRequest
+    | DecodeRequest
+    | TrainRequest
 )
-KINDS = ("encode", "swap", "latent-grid", "sample", "interpolate", "predict", "decode")
+KINDS = ("encode", "swap", "latent-grid", "sample", "interpolate", "predict", "decode", "train")
 _ANY = TypeAdapter(Annotated[JobRequest, Field(discriminator="kind")])
 
 
@@ -144,6 +166,8 @@ __all__ = [
     "BATCH",
     "INTERACTIVE",
     "QUEUES",
+    "SERVED",
+    "TRAINING",
     "DecodeRequest",
     "EncodeRequest",
     "End",
@@ -155,6 +179,7 @@ __all__ = [
     "SampleRequest",
     "Source",
     "SwapRequest",
+    "TrainRequest",
     "parse_request",
     "wrong_values",
 ]

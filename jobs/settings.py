@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     decode_timeout: PositiveFloat = Field(120, description="seconds to decode one clip")
     job_timeout: PositiveInt = Field(900, description="seconds of work before a job fails")
 
+    training: bool = Field(
+        False, description="answer POST /train, and run a worker that learns models from people's clips"
+    )
+    train_max_minutes: PositiveFloat = Field(120, description="minutes that one training may ask for")
+
     queue_limit: PositiveInt = Field(100, description="jobs that may wait in each queue")
     worker_threads: PositiveInt | None = Field(
         None, description="threads of a worker's network; none: all cores but one for video, one for latent queries"
@@ -129,6 +134,12 @@ class Settings(BaseSettings):
     def origins(self) -> tuple[str, ...]:
         """The origins that CORS lets in."""
         return tuple(origin.strip() for origin in self.cors_origins.split(",") if origin.strip())
+
+    def timeout_of(self, queue: str) -> int:
+        """The seconds of work after which a job of this queue fails: a training may take a half longer than asked."""
+        if queue == "training":
+            return round(1.5 * 60 * self.train_max_minutes) + self.job_timeout
+        return self.job_timeout
 
     def environment(self) -> dict[str, str]:
         """Return this process's environment with these settings in it, for a child process that is to share them."""

@@ -41,6 +41,7 @@ from service.routes import (
     predict,
     sample,
     swap,
+    train,
 )
 from service.waiting import Waiting
 from service.webhooks import Webhooks
@@ -98,7 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
-    making = (encode, swap, latent_grid, sample, interpolate, predict, decode)
+    making = (encode, swap, latent_grid, sample, interpolate, predict, decode, train)
     for routes in (*making, jobs, clips, models, health, metrics, page):
         app.include_router(routes.router)
     app.mount("/web", StaticFiles(directory=WEB), name="web")

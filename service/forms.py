@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jobs.train_request import LEAST_CLIPS, MODEL_NAME, MOST_CLIPS
 from service.negotiation import KINDS, MEDIA_TYPES
 from service.problems import described
 from service.views import JobView
@@ -137,6 +138,41 @@ DECODE_FIELDS = {
         "maxItems": 1000,
         "items": _VECTOR,
         "description": "one code for each picture: as many numbers as the model's dynamic_dim",
+    },
+    "callback": CALLBACK,
+}
+
+TRAIN_FIELDS = {
+    "name": {
+        "type": "string",
+        "pattern": MODEL_NAME,
+        "description": "what the model will be called; no model that is served may have the name",
+    },
+    "clips": {
+        "type": "array",
+        "items": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "minItems": LEAST_CLIPS,
+        "maxItems": MOST_CLIPS,
+        "uniqueItems": True,
+        "description": "ids of uploads (POST /clips); a tenth of the clips, one at least, is held out to measure on",
+    },
+    "family": {
+        "type": "string",
+        "enum": ["vae", "drnet"],
+        "default": "vae",
+        "description": "the unordered VAE, or DrNET",
+    },
+    "crop": {
+        "type": "string",
+        "enum": ["center", "face"],
+        "default": "center",
+        "description": "the largest centred square of each frame, or the face, followed",
+    },
+    "minutes": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 15,
+        "description": "about how long it may take; it ends earlier where held-out clips are redrawn no better",
     },
     "callback": CALLBACK,
 }

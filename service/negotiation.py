@@ -24,6 +24,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {  # each kind's own default first
     "interpolate": MOVING,
     "predict": MOVING,
     "decode": MOVING,
+    "train": ("json", "png"),
 }
 MAX_RANGES = 100
 RANGES = re.compile(r"bytes=\s*(\d{1,18}-\d{0,18}|-\d{1,18})(\s*,\s*(\d{1,18}-\d{0,18}|-\d{1,18}))*\s*", re.ASCII)

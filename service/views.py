@@ -9,7 +9,7 @@ from jobs.catalogue import ModelEntry
 from jobs.records import JobRecord
 from service.negotiation import FORMATS
 
-Kind = Literal["encode", "swap", "latent-grid", "sample", "interpolate", "predict", "decode"]
+Kind = Literal["encode", "swap", "latent-grid", "sample", "interpolate", "predict", "decode", "train"]
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
 
 
@@ -19,7 +19,7 @@ class JobView(BaseModel):
     id: str
     kind: Kind
     model: str
-    digest: str
+    digest: str = Field(description="of the model that answers; empty for a training, whose result says it")
     status: Status
     progress: float = Field(ge=0, le=1)
     stage: str

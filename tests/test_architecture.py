@@ -24,7 +24,12 @@ ARROWS: dict[str, set[str]] = {
     "twofold": {"jobs"},
 }
 # Modules that the command line imports only when it is asked for what they do.
-ASKED_FOR = {"twofold/learning.py": {"models", "training"}, "twofold/local.py": {"models", "worker"}}
+ASKED_FOR = {
+    "twofold/learning.py": {"models", "training"},
+    "twofold/local.py": {"models", "worker"},
+    # The train task alone; the module is imported by the first of its jobs.
+    "worker/learn.py": {"training"},
+}
 IN_FUNCTIONS = {"twofold": set(ROOMS)}
 
 MEGABYTE = 2**20

@@ -87,13 +87,13 @@ def train(
     folder.begin(recipe, resume)
     step = folder.restore(model, optimizer) if resume else 0
     model.train()
-    best = folder.best() if resume and recipe.patience else None
+    looking = Looking(hooks, folder, recipe.patience * recipe.measure_every, resume)
     saved_at, clock = time.monotonic(), Speedometer(recipe.batch * recipe.clip_frames)
     while step < recipe.steps and not hooks.should_stop():
         torch.manual_seed(seed_of(recipe.seed, step))
-        frames = pool.draw(
-            recipe.batch, recipe.clip_frames, torch.Generator().manual_seed(seed_of(recipe.seed, step))
-        ).to(device)
+        generator = torch.Generator().manual_seed(seed_of(recipe.seed, step))
+        within = None if recipe.reach is None else round(recipe.reach(step / recipe.steps))
+        frames = pool.draw(recipe.batch, recipe.clip_frames, generator, within).to(device)
         for group in optimizer.param_groups:
             rate = cosine_with_warmup(step, recipe.steps, recipe.warmup, recipe.cycles)
             group["lr"] = recipe.learning_rate * rate
@@ -116,25 +116,51 @@ def train(
             hooks.on_step(step, shown, clock.frames_per_second)
             if step % LOG_EVERY == 0:
                 folder.log({"step": step, **shown, "frames_per_second": clock.frames_per_second})
-        if hooks.measure and (step % recipe.measure_every == 0 or step == recipe.steps):
-            with evaluating(model), precision(device):
-                scores = hooks.measure(model)
-            folder.log({"step": step, **scores})
-            hooks.on_measure(step, scores)
-            if recipe.patience and (best is None or scores[JUDGED_BY] > best.score):
-                best = Best(scores[JUDGED_BY], step)
-                folder.keep_best(best, model)
-            elif recipe.patience and best and step - best.step >= recipe.patience * recipe.measure_every:
+        if step % recipe.measure_every == 0 or step == recipe.steps:
+            looking.look(step, model)
+            if looking.enough(step):
                 break
         if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
             check_finite(loss, latest, step)
             folder.save(step, model, optimizer)
             saved_at = time.monotonic()
     folder.save(step, model, optimizer)
-    if best is not None:
-        folder.restore_best(model)
+    if recipe.patience:
+        looking.look(step, model)
+        looking.take_best(model)
     model.eval()
     return step
+
+
+class Looking:
+    """The measure on held-out clips as a run goes on; with patience (steps) it keeps the best weights in the folder."""
+
+    def __init__(self, hooks: Hooks, folder: RunFolder, patience: int, resume: bool) -> None:
+        self.hooks, self.folder, self.patience = hooks, folder, patience
+        self.best = folder.best() if resume and patience else None
+        self.looked_at = -1
+
+    def look(self, step: int, model: Disentangler) -> None:
+        """Measure once a step, and tell."""
+        if self.hooks.measure is None or step == self.looked_at:
+            return
+        self.looked_at = step
+        with evaluating(model), precision(next(model.parameters()).device):
+            scores = self.hooks.measure(model)
+        self.folder.log({"step": step, **scores})
+        self.hooks.on_measure(step, scores)
+        if self.patience and (self.best is None or scores[JUDGED_BY] > self.best.score):
+            self.best = Best(scores[JUDGED_BY], step)
+            self.folder.keep_best(self.best, model)
+
+    def enough(self, step: int) -> bool:
+        """Whether nothing better has come for so long."""
+        return bool(self.patience and self.best and step - self.best.step >= self.patience)
+
+    def take_best(self, model: Disentangler) -> None:
+        """Leave the model with the weights that measured best."""
+        if self.best is not None:
+            self.folder.restore_best(model)
 
 
 def seed_of(seed: int, step: int) -> int:

@@ -16,6 +16,7 @@ from training.data.videos import through_h264
 
 CLIP_FRAMES = (4, 8, 16, 32, 64)  # a clip's length changes its scores a little, so all are mixed
 MAX_CLIPS = 400
+CUTS_OF_ONE = 20  # of a held-out clip: more of the same few clips say nothing new
 QUALITIES = (16, 20, 24, 28)  # constant rate factors of H.264, from visually lossless to plainly lossy
 
 
@@ -34,7 +35,7 @@ def statistics_of(model: Disentangler, held_out: Clips, num_clips: int = 300) ->
     device = next(model.parameters()).device
     scores: dict[str, list[float]] = {}
     means, stds, prior_stds = [], [], []
-    for number in range(min(num_clips, MAX_CLIPS)):
+    for number in range(min(num_clips, MAX_CLIPS, CUTS_OF_ONE * len(held_out))):
         frames = cut_clip(held_out, number, generator)
         if number % 2:
             frames = as_floats(

@@ -65,14 +65,14 @@ class Listener:
     on_measure: Callable[[int, Mapping[str, float]], None] = lambda step, scores: None
     on_stage: Callable[[str], None] = lambda stage: None
     on_found: Callable[[str], None] = lambda line: None  # of a person's own videos, line by line, before training
+    interrupted: Callable[[], bool] = lambda: False  # training ends with a checkpoint, from which it can go on
     enough: Callable[[], bool] = lambda: False  # training ends, and what has been learnt becomes a model
 
 
 def run_recipe(recipe: Recipe, places: Places, *, resume: bool = False, listener: Listener | None = None) -> Path:
     """Train a recipe to its end and write the model folder; returns that folder.
 
-    An interrupt (Ctrl-C, SIGTERM) ends the run at the next step with a checkpoint, and raises
-    KeyboardInterrupt; `resume` takes it up there.
+    Where the listener is interrupted the run ends at the next step with a checkpoint; `resume` takes it up there.
 
     Raises:
         DataError: the data cannot be used.
@@ -97,18 +97,17 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
         recipe = replace(recipe, began_with=take_weights(model, places.begin))
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     folder = RunFolder(places.runs / recipe.name)
-    with Interrupts() as interrupts:
-        hooks = Hooks(
-            on_step=listener.on_step,
-            on_measure=listener.on_measure,
-            measure=HeldOut(source.held_out),
-            should_stop=lambda: interrupts.seen() or listener.enough(),
-        )
-        listener.on_begun(recipe.steps)
-        listener.on_stage("training")
-        train(recipe, model, objective_of(recipe), training, folder, hooks, resume)
-        if interrupts.seen():
-            raise KeyboardInterrupt
+    hooks = Hooks(
+        on_step=listener.on_step,
+        on_measure=listener.on_measure,
+        measure=HeldOut(source.held_out),
+        should_stop=lambda: listener.interrupted() or listener.enough(),
+    )
+    listener.on_begun(recipe.steps)
+    listener.on_stage("training")
+    train(recipe, model, objective_of(recipe), training, folder, hooks, resume)
+    if listener.interrupted():
+        raise KeyboardInterrupt
     model.motion = motion_where_there_is_any(model, training, recipe.motion, listener.on_stage)
     listener.on_stage("measuring")
     return export(recipe, model, source, places.models / recipe.name)

@@ -85,7 +85,7 @@ def serve(
 
 @app.command(rich_help_panel=SERVE)
 def worker(
-    queue: Annotated[list[Queue], typer.Option(help="Which; once for each worker.")] = list(Queue),  # noqa: B006
+    queue: Annotated[list[Queue], typer.Option(help="Which; once for each worker.")] = [],  # noqa: B006
 ) -> None:
     """Run workers alone, one a queue; needs TWOFOLD_REDIS_URL."""
     from twofold.working import run_workers

@@ -25,7 +25,7 @@ from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.recipes import MotionRecipe, Recipe
 from training.report import flat_metrics
 from training.sources import clips_source
-from training.train import Listener, Places, find_recipe, run_recipe, shortened, teach_motion
+from training.train import Interrupts, Listener, Places, find_recipe, run_recipe, shortened, teach_motion
 
 FACE_SECONDS = 1800.0  # to decode one video and to look for faces in it; it is the user's own
 
@@ -58,8 +58,8 @@ def train_clips(
     own_folder(wish.name)
     settings = Settings()
     places = replace(_places(settings, clips, device), begin=find_folder(begin, settings) if begin else None)
-    with _readable_failures(), _bar() as bar:
-        listener = _telling(bar, "reading clips", None)
+    with _readable_failures(), _bar() as bar, Interrupts() as interrupts:
+        listener = _telling(bar, "reading clips", None, interrupts)
         source = clips_source(clips, recipe_frames(wish.family), reader(wish.crop, settings))
         folder = train_own(source, wish, places, resume=resume, listener=listener)
     measured = json.loads((folder / "config.json").read_text())["metrics"]
@@ -99,13 +99,13 @@ def reader(crop: str, settings: Settings) -> Reader | None:
 def _run(recipe: Recipe, data: Path | None, begin: str | None, resume: bool, device: str | None) -> None:
     settings = Settings()
     places = replace(_places(settings, data, device), begin=find_folder(begin, settings) if begin else None)
-    with _readable_failures(), _bar() as bar:
-        listener = _telling(bar, "starting", recipe.steps)
+    with _readable_failures(), _bar() as bar, Interrupts() as interrupts:
+        listener = _telling(bar, "starting", recipe.steps, interrupts)
         folder = run_recipe(recipe, places, resume=resume, listener=listener)
     print(f"{recipe.name} is in {folder}; `twofold up` serves it, `twofold models` lists it")
 
 
-def _telling(bar: Progress, stage: str, steps: int | None) -> Listener:
+def _telling(bar: Progress, stage: str, steps: int | None, interrupts: Interrupts) -> Listener:
     """Show a run on the bar; what was found stays above it."""
     task = bar.add_task(stage, total=steps, terms="")
     held_out = ""
@@ -127,7 +127,14 @@ def _telling(bar: Progress, stage: str, steps: int | None) -> Listener:
     def on_found(line: str) -> None:
         bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    return Listener(on_step=on_step, on_measure=on_measure, on_begun=on_begun, on_stage=on_stage, on_found=on_found)
+    return Listener(
+        on_step=on_step,
+        on_measure=on_measure,
+        on_begun=on_begun,
+        on_stage=on_stage,
+        on_found=on_found,
+        interrupted=interrupts.seen,
+    )
 
 
 def _places(settings: Settings, data: Path | None, device: str | None) -> Places:

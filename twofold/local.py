@@ -16,12 +16,12 @@ from numpy.typing import ArrayLike
 from jobs.ability import check_ability
 from jobs.catalogue import Catalogue
 from jobs.errors import ConfigurationError, NotAcceptable, UnknownJob, WrongValue
-from jobs.requests import JobRequest, parse_request
+from jobs.requests import TrainRequest, parse_request
 from jobs.settings import Settings
 from models.checkpoint import CheckpointError, LoadedModel
 from twofold.client import ClipFile, Representation, Source, as_numbers
 from twofold.results import Encoded, Job, ProgressCallback, Uploaded
-from worker.kinds import Tools, perform
+from worker.kinds import Answerable, Tools, perform
 from worker.media import Decoder
 from worker.results import GIF, JSON, MP4, NPZ, PNG, WEBP
 from worker.shelf import Shelf
@@ -46,7 +46,7 @@ class Local:
         self._catalogue = Catalogue(self._settings)
         self._shelf = Shelf(self._settings)
         self._decoder = Decoder()
-        self._requests: dict[str, JobRequest] = {}
+        self._requests: dict[str, Answerable] = {}
         self._makers: dict[str, dict[str, Callable[[], bytes]]] = {}
         self._inputs: dict[str, Path] = {}
         self._folder = TemporaryDirectory(prefix="twofold-")
@@ -155,6 +155,7 @@ class Local:
         # Without a model the codes say whose they are.
         entry = self._catalogue.find(said.pop("model", None) or self._model_of(inputs))
         request = parse_request({**said, **inputs, "kind": kind, "model": entry.name, "digest": entry.digest})
+        assert not isinstance(request, TrainRequest), "no method here takes one: `twofold train` needs no job"
         check_ability(request, self._catalogue)
         job_id = uuid.uuid4().hex
         self._requests[job_id] = request
@@ -170,14 +171,14 @@ class Local:
             return None
         return next((found for one in inputs if (found := self._model_of(one))), None)
 
-    def _request(self, job_id: str) -> JobRequest:
+    def _request(self, job_id: str) -> Answerable:
         if job_id not in self._requests:
             raise UnknownJob(
                 f"there is no job {job_id} in this process; without a server give the clip itself (--clip)"
             )
         return self._requests[job_id]
 
-    def _loaded(self, request: JobRequest) -> LoadedModel:
+    def _loaded(self, request: Answerable) -> LoadedModel:
         try:
             return self._shelf.take(request.model, request.digest)
         except CheckpointError as error:
@@ -217,7 +218,7 @@ def _said(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _view(job_id: str, request: JobRequest, status: str, progress: float, stage: str) -> Job:
+def _view(job_id: str, request: Answerable, status: str, progress: float, stage: str) -> Job:
     return Job(
         id=job_id,
         kind=request.kind,

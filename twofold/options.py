@@ -8,10 +8,11 @@ import typer
 
 
 class Queue(StrEnum):
-    """What a worker works on: latent queries, or video."""
+    """What a worker works on: latent queries, video, or training."""
 
     INTERACTIVE = "interactive"
     BATCH = "batch"
+    TRAINING = "training"
 
 
 REPRESENTATIONS = (".npz", ".json", ".png", ".mp4", ".webp", ".gif")

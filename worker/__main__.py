@@ -16,7 +16,7 @@ from jobs.connection import connect
 from jobs.errors import ConfigurationError, UnknownModel
 from jobs.queue import JobQueue
 from jobs.records import JobStore
-from jobs.requests import BATCH, QUEUES
+from jobs.requests import INTERACTIVE, QUEUES, TRAINING
 from jobs.settings import Settings
 from models.checkpoint import CheckpointError
 from worker.kinds import Tools
@@ -40,8 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logs()
     settings = Settings()
     torch.set_num_threads(threads_for(chosen.queue, settings))
+    if chosen.queue == TRAINING:
+        os.nice(10)  # it takes what those who wait for an answer leave
     try:
-        bench = lay_out(settings, decoding=chosen.queue == BATCH)
+        bench = lay_out(settings, decoding=chosen.queue != INTERACTIVE)
     except ConfigurationError as error:
         print(f"worker: {error}", file=sys.stderr, flush=True)
         return EXIT_CONFIGURATION
@@ -88,7 +90,7 @@ def threads_for(queue: str, settings: Settings) -> int:
     """Return how many threads the network may use: video as many as there are cores but one, for latent queries one."""
     if settings.worker_threads is not None:
         return settings.worker_threads
-    return max(1, len(os.sched_getaffinity(0)) - 1) if queue == BATCH else 1
+    return max(1, len(os.sched_getaffinity(0)) - 1) if queue != INTERACTIVE else 1
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from redis.exceptions import RedisError
 
 from jobs.connection import connect
-from jobs.requests import QUEUES
+from jobs.requests import QUEUES, SERVED
 from jobs.settings import Settings
 from jobs.workers import announced
 
@@ -16,8 +16,10 @@ from jobs.workers import announced
 def main(arguments: Sequence[str] | None = None) -> int:
     """Say which queues lack a warm worker of this machine; return 0 when none does."""
     parser = argparse.ArgumentParser(prog="python -m worker.health", description=__doc__)
-    parser.add_argument("--queue", choices=QUEUES, action="append", help="once for each queue; both by default")
-    queues = parser.parse_args(arguments).queue or QUEUES
+    parser.add_argument(
+        "--queue", choices=QUEUES, action="append", help="once for each queue; by default interactive and batch"
+    )
+    queues = parser.parse_args(arguments).queue or SERVED
     settings = Settings()
     if settings.redis_url is None:
         print("TWOFOLD_REDIS_URL is not set: workers announce themselves there", file=sys.stderr)

@@ -10,7 +10,6 @@ from jobs.requests import (
     EncodeRequest,
     GridRequest,
     InterpolateRequest,
-    JobRequest,
     PredictRequest,
     SampleRequest,
     Source,
@@ -27,6 +26,10 @@ from worker.media import Decoder, options_for
 from worker.order import Limits
 from worker.results import Maker, encode_results, future_results, imagined_results, plane_results, swap_results
 
+# What a loaded model answers; training makes one instead, see `worker.learn`.
+Answerable = (
+    EncodeRequest | SwapRequest | GridRequest | SampleRequest | InterpolateRequest | PredictRequest | DecodeRequest
+)
 SWAP_CLIPS = 8  # a swap makes at most as many pictures as this many of the longest clips have
 
 
@@ -60,7 +63,7 @@ class Tools:
             raise UnknownClip("the clip, or the result that the codes are from, has been deleted meanwhile") from None
 
 
-def perform(request: JobRequest, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
+def perform(request: Answerable, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
     """Do what is asked and give the representations of the result.
 
     Raises:

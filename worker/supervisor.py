@@ -25,7 +25,7 @@ from jobs.embedded import die_with_parent
 from jobs.errors import ConfigurationError
 from jobs.queue import JobQueue, reap
 from jobs.records import JobStore
-from jobs.requests import QUEUES
+from jobs.requests import QUEUES, SERVED, TRAINING
 from jobs.settings import Settings
 from worker.logs import configure_logs
 
@@ -145,7 +145,7 @@ class Supervisor:
             return "it never got warm" if now - child.started > LOADS_WITHIN else None
         if now - child.heard > SILENT_FOR:
             return "no pulse"
-        if child.held and child.working + (now - child.heard) > self.settings.job_timeout + OVERTIME:
+        if child.held and child.working + (now - child.heard) > self.settings.timeout_of(child.queue) + OVERTIME:
             return "its job runs past its timeout"
         return None
 
@@ -227,23 +227,30 @@ def _alive(child: Child) -> bool:
     return child.process is not None and child.process.poll() is None
 
 
-def supervise(settings: Settings, queues: Sequence[str] = QUEUES) -> int:
-    """Run a worker for each queue until a signal; return the exit code.
+def supervise(settings: Settings, queues: Sequence[str] = ()) -> int:
+    """Run a worker for each queue, or for all that are served here, until a signal; return the exit code.
 
     Raises:
         ConfigurationError: no Redis address is set.
 
     """
     configure_logs()
-    return Supervisor(settings, queues).run()
+    return Supervisor(settings, queues or served(settings)).run()
+
+
+def served(settings: Settings) -> tuple[str, ...]:
+    """Return the queues that are worked on here unless others are named."""
+    return (*SERVED, TRAINING) if settings.training else SERVED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m worker.supervisor --queue interactive --queue batch`."""
     parser = argparse.ArgumentParser(prog="python -m worker.supervisor", description=__doc__)
-    parser.add_argument("--queue", choices=QUEUES, action="append", help="once for each worker; both by default")
+    parser.add_argument(
+        "--queue", choices=QUEUES, action="append", help="once for each worker; all that are served by default"
+    )
     try:
-        return supervise(Settings(), parser.parse_args(arguments).queue or QUEUES)
+        return supervise(Settings(), parser.parse_args(arguments).queue or ())
     except ConfigurationError as error:
         print(f"supervisor: {error}", file=sys.stderr, flush=True)
         return EXIT_CONFIGURATION

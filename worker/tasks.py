@@ -15,7 +15,7 @@ from jobs.artifacts import Artifact, ArtifactStore
 from jobs.errors import GpuOutOfMemory, InternalError, JobTimeout, Problem
 from jobs.queue import JobQueue
 from jobs.records import JobStore
-from jobs.requests import BATCH
+from jobs.requests import INTERACTIVE, TrainRequest
 from worker.attempt import Attempt, Stopped, Why
 from worker.kinds import Tools, perform
 from worker.shelf import Shelf
@@ -59,7 +59,7 @@ def run_job(job_id: str) -> None:
         raise
     finally:
         bench.attempt = None
-        if attempt.record.queue == BATCH:
+        if attempt.record.queue != INTERACTIVE:
             bench.tools.decoder.prepare()
 
 
@@ -78,7 +78,7 @@ def _attempt(bench: Bench, attempt: Attempt) -> None:
         attempt.fail(problem)
         logger.info("failed", problem=problem.slug, detail=problem.detail)
     except JobTimeoutException:
-        seconds = bench.store.settings.job_timeout
+        seconds = bench.store.settings.timeout_of(record.queue)
         attempt.fail(JobTimeout(f"the job took longer than {seconds} s: choose a shorter part of the clip"))
         logger.warning("timed out", seconds=seconds)
     except RedisError:
@@ -92,9 +92,14 @@ def _work(bench: Bench, attempt: Attempt) -> dict[str, Artifact]:
     """Return the result's artifacts, by media type."""
     record = attempt.record
     attempt.report("loading", 0.0)
-    loaded = bench.shelf.take(record.model, record.digest)
+    request = record.parsed_request()
     results = {}
-    makers = perform(record.parsed_request(), loaded, bench.tools, attempt.report)
+    if isinstance(request, TrainRequest):
+        from worker.learn import learn  # and with it the training room, which the other queues do without
+
+        makers = learn(request, bench.tools, attempt.report, again=record.attempts > 1)
+    else:
+        makers = perform(request, bench.shelf.take(record.model, record.digest), bench.tools, attempt.report)
     for media_type, make in makers:
         attempt.report("rendering", 0.92)
         results[media_type] = bench.artifacts.write(make())

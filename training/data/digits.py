@@ -155,10 +155,13 @@ class MovingDigits:
         actors, paths = self.cast(1, generator), self.paths(1, self.length, generator)
         return as_floats(self.draw_clips(actors, paths)[0])
 
-    def draw(self, batch: int, num_frames: int, generator: torch.Generator) -> Float[Tensor, "b t c h w"]:
+    def draw(
+        self, batch: int, num_frames: int, generator: torch.Generator, within: int | None = None
+    ) -> Float[Tensor, "b t c h w"]:
         """New clips, and of each `num_frames` different frames of its `length` in random order, in [0, 1].
 
-        With `consecutive` the first ones in order: no two are then further apart than their number.
+        With `consecutive` the first ones in order: no two are then further apart than their number. Else they are
+        `within` the first so many frames: where a clip begins is as random as any stretch of it.
 
         Raises:
             DataError: a clip has fewer frames.
@@ -166,11 +169,12 @@ class MovingDigits:
         """
         if num_frames > self.length:
             raise DataError(f"a clip has {self.length} frames; {num_frames} different ones are drawn of each")
-        actors, paths = self.cast(batch, generator), self.paths(batch, self.length, generator)
+        length = self.length if within is None else min(self.length, max(within, num_frames))
+        actors, paths = self.cast(batch, generator), self.paths(batch, length, generator)
         if self.consecutive:
             times = torch.arange(num_frames).expand(batch, -1)
         else:
-            times = different_integers(torch.full((batch,), self.length), num_frames, generator)
+            times = different_integers(torch.full((batch,), length), num_frames, generator)
         drawn = self.draw_clips(actors, paths[torch.arange(batch)[:, None], times])
         return rearrange(as_floats(rearrange(drawn, "b t h w c -> (b t) h w c")), "(b t) c h w -> b t c h w", b=batch)
 

@@ -37,11 +37,13 @@ class FaceClips:
         """All frames of a numbered identity's own movement, in [0, 1]; always the same ones."""
         return self.run(index, self.frames, torch.Generator().manual_seed(index))
 
-    def draw(self, batch: int, num_frames: int, generator: torch.Generator) -> Float[Tensor, "b t c h w"]:
+    def draw(
+        self, batch: int, num_frames: int, generator: torch.Generator, within: int | None = None
+    ) -> Float[Tensor, "b t c h w"]:
         """Random identities, and of each `num_frames` moments of different movements, in [0, 1].
 
         Frames of one movement tell each other's pose, so that a static code learnt from them holds the pose that
-        they have on average; moments far apart do not.
+        they have on average; moments far apart do not. `within` means nothing to them.
         """
         chosen = torch.randint(len(self), (batch,), generator=generator).tolist()
         rng = numpy_generator(generator)

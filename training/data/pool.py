@@ -26,8 +26,13 @@ class Clips(Protocol):
     def clip(self, index: int) -> Float[Tensor, "t c h w"]:
         """All frames of one clip, in [0, 1]."""
 
-    def draw(self, batch: int, num_frames: int, generator: torch.Generator) -> Float[Tensor, "b t c h w"]:
-        """Random clips, and of each `num_frames` different frames in random order, in [0, 1]."""
+    def draw(
+        self, batch: int, num_frames: int, generator: torch.Generator, within: int | None = None
+    ) -> Float[Tensor, "b t c h w"]:
+        """Random clips, and of each `num_frames` different frames in random order, in [0, 1].
+
+        They are less than `within` frames apart, where that is given and frames have an order.
+        """
 
     def with_runs(self, length: int) -> Sequence[int]:
         """The numbers of the clips that show so many frames of one movement."""
@@ -83,8 +88,12 @@ class ClipPool:
         start = int(self.starts[index])
         return as_floats(self.frames[start : start + int(self.lengths[index])])
 
-    def draw(self, batch: int, num_frames: int, generator: torch.Generator) -> Float[Tensor, "b t c h w"]:
+    def draw(
+        self, batch: int, num_frames: int, generator: torch.Generator, within: int | None = None
+    ) -> Float[Tensor, "b t c h w"]:
         """Random clips, and of each `num_frames` different frames in random order, in [0, 1].
+
+        With `within` they are from a random stretch of so many frames.
 
         Raises:
             DataError: a clip has fewer frames than are drawn.
@@ -94,7 +103,13 @@ class ClipPool:
         if shortest < num_frames:
             raise DataError(f"a clip has {shortest} frames; {num_frames} different ones are drawn of each")
         chosen = torch.randint(len(self), (batch,), generator=generator)
-        picks = different_integers(self.lengths[chosen], num_frames, generator)
+        lengths = self.lengths[chosen]
+        if within is None:
+            picks = different_integers(lengths, num_frames, generator)
+        else:
+            stretch = lengths.clamp(max=max(within, num_frames))
+            picks = different_integers(stretch, num_frames, generator)
+            picks = picks + different_integers(lengths - stretch + 1, 1, generator)
         where = rearrange(self.starts[chosen][:, None] + picks, "b t -> (b t)")
         frames = as_floats(self.frames[where.to(self.frames.device)])
         return rearrange(frames, "(b t) c h w -> b t c h w", b=batch)

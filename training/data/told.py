@@ -14,7 +14,7 @@ def told(found: VideoFolder, duplicates: list[tuple[int, int]], split: tuple[int
     files = len(set(found.files))
     lines = [
         f"{counted(files, 'video')}, {counted(len(lengths), 'clip')}, {counted(sum(lengths), 'frame')} "
-        f"({min(lengths)} to {max(lengths)} a clip), {sizes(found)}"
+        f"({min(lengths)} to {max(lengths)} a clip){sizes(found)}"
     ]
     for name, cuts in found.cuts.items():
         short = found.short_scenes.get(name, 0)
@@ -35,10 +35,13 @@ def scenes_of_one_file(found: VideoFolder) -> list[tuple[int, int]]:
 
 
 def sizes(found: VideoFolder) -> str:
-    """The sizes of the pictures of the files that are used, smallest area first."""
-    kept = sorted({found.sizes[name] for name in found.files}, key=lambda size: size[0] * size[1])
+    """The sizes of the pictures of the files that are used, smallest area first, where the reader tells them."""
+    told = {found.sizes[name] for name in found.files if name in found.sizes}
+    if not told:
+        return ""
+    kept = sorted(told, key=lambda size: size[0] * size[1])
     smallest, largest = (f"{width} × {height}" for width, height in (kept[0], kept[-1]))
-    return f"{smallest} pixels" if len(kept) == 1 else f"{smallest} to {largest} pixels"
+    return f", {smallest} pixels" if len(kept) == 1 else f", {smallest} to {largest} pixels"
 
 
 def counted(number: int, noun: str) -> str:

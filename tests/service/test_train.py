@@ -1,0 +1,97 @@
+"""POST /train: clips by their ids, a name that is free, and an operator who allows it."""
+
+import hashlib
+
+import pytest
+
+from tests.service.conftest import MP4, write_model
+
+CLIPS = [MP4 + bytes([number]) for number in range(3)]
+
+
+def upload(served, contents=CLIPS):
+    return [served.http.post("/clips", files={"video": ("a.mp4", content)}).json()["id"] for content in contents]
+
+
+@pytest.fixture
+def school(make_served):
+    """A server that learns models."""
+    return make_served(training=True, train_max_minutes=30)
+
+
+def test_a_server_learns_no_models_unless_its_operator_says_so(served):
+    answer = served.http.post("/train", json={"name": "mine", "clips": upload(served)})
+    assert answer.status_code == 403
+    assert answer.json()["type"] == "/problems/training-off"
+    assert "TWOFOLD_TRAINING" in answer.json()["detail"]
+
+
+def test_a_training_waits_in_a_queue_of_its_own(school):
+    answer = school.http.post("/train", json={"name": "mine", "clips": upload(school), "crop": "face", "minutes": 5})
+    record = school.store.get(school.job(answer))
+    assert (record.kind, record.queue, record.model, record.digest) == ("train", "training", "mine", "")
+    request = record.parsed_request()
+    assert (request.family, request.crop, request.minutes) == ("vae", "face", 5)
+    assert list(request.clips) == [hashlib.sha256(content).hexdigest() for content in CLIPS]
+    assert answer.json()["kind"] == "train"
+
+
+def test_its_clips_are_kept_for_it_until_it_has_ended(school):
+    clips = upload(school)
+    job = school.job(school.http.post("/train", json={"name": "mine", "clips": clips}))
+    for clip in clips:
+        assert school.http.delete(f"/clips/{clip}").status_code in (200, 204)
+        assert school.artifacts.exists(clip)
+    assert school.http.delete(f"/jobs/{job}?purge=true").status_code == 200
+    assert not any(school.artifacts.exists(clip) for clip in clips)
+
+
+def test_the_same_request_is_the_same_job_and_another_name_is_another(school):
+    clips = upload(school)
+    first = school.job(school.http.post("/train", json={"name": "mine", "clips": clips}))
+    assert school.job(school.http.post("/train", json={"name": "mine", "clips": clips})) == first
+    assert school.job(school.http.post("/train", json={"name": "other-one", "clips": clips})) != first
+
+
+def test_a_result_is_read_as_json_or_as_a_picture(school):
+    job = school.job(school.http.post("/train", json={"name": "mine", "clips": upload(school)}))
+    school.work(job, {"application/json": b'{"model": "mine"}', "image/png": b"\x89PNG\r\n\x1a\n"})
+    write_model(school.settings.own_models_dir, "mine")  # as the worker does
+    assert school.http.get(f"/jobs/{job}/result").json() == {"model": "mine"}
+    assert school.http.get(f"/jobs/{job}/result?format=png").headers["content-type"] == "image/png"
+    assert school.http.get(f"/jobs/{job}/result?format=mp4").status_code == 406
+    assert "mine" in {model["name"] for model in school.http.get("/models").json()["models"]}
+    again = school.http.post("/train", json={"name": "mine", "clips": upload(school)})
+    assert school.job(again) == job, "what has been learnt is not learnt again"
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "named"),
+    [
+        ({"name": "tiny"}, 409, "there is a model called tiny"),
+        ({"name": "../x"}, 422, "model"),
+        ({"name": None}, 422, "name"),
+        ({"clips": []}, 422, "clips"),
+        ({"clips": ["a" * 64, "b" * 64]}, 404, "there is no clip aaaa"),
+        ({"clips": ["nonsense", "b" * 64]}, 422, "clips.0"),
+        ({"minutes": 31}, 422, "at most 30"),
+        ({"minutes": 0}, 422, "minutes"),
+        ({"minutes": "soon"}, 422, "minutes"),
+        ({"family": "gan"}, 422, "family"),
+        ({"crop": "none"}, 422, "crop"),
+        ({"epochs": 3}, 422, "epochs"),
+    ],
+)
+def test_wrong_values_are_named(school, changed, status, named):
+    said = {"name": "mine", "clips": upload(school), **changed}
+    answer = school.http.post("/train", json=said)
+    assert answer.status_code == status, answer.text
+    assert named in answer.json()["detail"]
+    assert not school.store.queue_length("training")
+
+
+def test_one_clip_twice_is_not_two(school):
+    (clip,) = upload(school, CLIPS[:1])
+    answer = school.http.post("/train", json={"name": "mine", "clips": [clip, clip]})
+    assert answer.status_code == 422
+    assert "each clip once" in answer.json()["detail"]

@@ -1,0 +1,125 @@
+"""A training job, by a real worker: clips become a model, a cancel keeps what there is, after a death it goes on."""
+
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from jobs.connection import connect
+from jobs.train_request import TrainRequest
+from models.checkpoint import load_model
+from tests.worker.drawn import film, moving_square
+from worker.__main__ import lay_out
+from worker.results import JSON, PNG
+from worker.warm import WarmWorker
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture
+def bench(settings):
+    bench = lay_out(settings)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def clips(bench):
+    """Five short films of a square that moves, each in a colour of its own."""
+    return tuple(
+        bench.artifacts.write(film(moving_square(24) // 2 + np.uint8(25 * number))).sha256 for number in range(1, 6)
+    )
+
+
+def submit(bench, clips, **changed):
+    said = {"model": "mine", "clips": clips, "minutes": 0.05} | changed
+    record = bench.store.create_once(bench.store.new_id(), TrainRequest(**said), "asker")
+    bench.queue.deliver(record)
+    return record
+
+
+def work(bench):
+    with connect(bench.store.settings.redis_url, answer_timeout=None) as redis:
+        WarmWorker("training", redis, bench).work(burst=True, logging_level="ERROR")
+
+
+def test_clips_become_a_model_that_is_served(bench, clips):
+    record = submit(bench, clips)
+    work(bench)
+    record = bench.store.get(record.id)
+    assert record.status == "succeeded", record.problem
+    told = json.loads(bench.artifacts.open(record.results[JSON].sha256).read())
+    assert told["found"][0].startswith("5 videos, 5 clips, 120 frames")
+    assert told["curve"][-1]["psnr_db"] > 5
+    assert bench.artifacts.open(record.results[PNG].sha256).read(4) == b"\x89PNG"
+    entry = bench.shelf.catalogue.find("mine")
+    assert entry.digest == told["digest"]
+    loaded = bench.shelf.load(entry)
+    assert loaded.model.static_dim == told["static_dim"] == 16
+    card = (entry.folder / "README.md").read_text()
+    assert "dB" in card
+    assert "samples.png" in card
+
+
+def test_a_cancel_keeps_what_was_learnt_by_then(bench, clips):
+    record = submit(bench, clips, minutes=60)
+
+    def cancel_once_it_trains():
+        while "training" not in bench.store.get(record.id).stage:
+            time.sleep(0.05)
+        time.sleep(1)
+        bench.store.request_cancel(record.id)
+
+    canceler = threading.Thread(target=cancel_once_it_trains)
+    canceler.start()
+    work(bench)
+    canceler.join()
+    ended = bench.store.get(record.id)
+    assert ended.status == "canceled"
+    assert load_model(bench.shelf.catalogue.find("mine").folder).name == "mine"
+
+
+def test_an_attempt_after_a_death_goes_on_where_the_first_was(bench, clips, monkeypatch):
+    monkeypatch.setattr("training.loop.CHECKPOINT_SECONDS", 0.0)
+    record = submit(bench, clips, minutes=0.3)
+    died_at = []
+
+    def die(self, step, terms, frames_per_second):
+        if step == 5:
+            died_at.append(step)
+            raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("worker.learn.Teller.on_step", die)
+        with pytest.raises(SystemExit):
+            work(bench)
+    assert died_at == [5]
+    assert bench.store.get(record.id).status == "queued"
+    steps = []
+    first = bench.store.settings.data_dir / "runs" / "mine" / "recipe.json"
+    before = first.read_text()
+    monkeypatch.setattr("worker.learn.Teller.on_step", lambda self, step, terms, speed: steps.append(step))
+    work(bench)
+    assert bench.store.get(record.id).status == "succeeded", bench.store.get(record.id).problem
+    assert steps[0] in (4, 5, 6)
+    assert first.read_text() == before
+
+
+def test_clips_that_cannot_be_used_are_a_problem_that_says_why(bench, clips):
+    good, broken = clips[0], bench.artifacts.write(film(moving_square(24))[:2000]).sha256
+    record = submit(bench, (good, broken))
+    work(bench)
+    problem = bench.store.get(record.id).problem
+    assert problem.slug == "cannot-learn"
+    assert "1 clip can be used (clip 1)" in problem.detail
+    faceless = submit(bench, clips, crop="face", model="faces")
+    work(bench)
+    assert bench.store.get(faceless.id).problem.slug == "cannot-learn"
+
+
+def test_a_name_that_was_taken_meanwhile_is_refused(bench, clips):
+    record = submit(bench, clips, model="tiny")
+    work(bench)
+    assert bench.store.get(record.id).problem.slug == "name-taken"

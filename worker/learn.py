@@ -1,0 +1,176 @@
+"""The train task: clips of an asker become a model that is served. Only this module here knows the training room."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from jobs.errors import CannotLearn, NameTaken, Problem
+from jobs.train_request import TrainRequest
+from models.checkpoint import read_config
+from training.data.errors import DataError, Unreadable
+from training.data.videos import MAX_FRAMES, SquareVideo, read_videos
+from training.errors import NonFiniteLoss, ResumeMismatch
+from training.own import SAMPLES, Wish, recipe_frames, train_own
+from training.run import RunFolder
+from training.sources import LEAST_FRAMES, SIZE, source_of
+from training.train import Listener, Places
+from worker.arrays import to_json
+from worker.attempt import Stopped, Why
+from worker.coding import Report
+from worker.kinds import Tools
+from worker.results import JSON, PNG, Maker
+from worker.squares import square_frames
+
+log = structlog.get_logger(__name__)
+
+READ, TRAINED = 0.1, 0.85  # shares of the job at which clips are read, and the network is trained
+REPORTS = 200  # of a training's steps, at most
+
+
+def learn(request: TrainRequest, tools: Tools, report: Report, again: bool) -> Iterator[tuple[str, Maker]]:
+    """Learn a model and give what is told of it; `again` goes on where an attempt before this one was cut off.
+
+    Where the asker cancels, what has been learnt becomes a model all the same, and then the job ends as canceled.
+
+    Raises:
+        Problem: the clips cannot be used, or training fails; the text is for the asker.
+
+    """
+    settings = tools.settings
+    places = Places(runs=settings.data_dir / "runs", models=settings.own_models_dir, device=tools.device)
+    if (places.models / request.model).exists():
+        raise NameTaken(f"there is a model called {request.model} by now; choose another name")
+    wish = Wish(name=request.model, family=request.family, crop=request.crop, minutes=request.minutes)
+    told: list[str] = []
+    began = time.monotonic()
+    try:
+        source = source_of(read(request, tools, report))
+        teller = Teller(report, told)
+        again = again and RunFolder(places.runs / wish.name).begun_steps() is not None
+        try:
+            folder = train_own(source, wish, places, resume=again, listener=teller.listener())
+        except ResumeMismatch:
+            folder = train_own(source, wish, places, listener=teller.listener())  # what is there is another's
+    except NonFiniteLoss as error:
+        raise CannotLearn(f"training came to no number: {error}") from error
+    except DataError as error:
+        raise CannotLearn(str(error)) from error
+    log.info("learnt", model=wish.name, seconds=round(time.monotonic() - began))
+    teller.end()
+    yield JSON, lambda: to_json(said(folder, request, told, RunFolder(places.runs / wish.name)))
+    yield PNG, (folder / SAMPLES).read_bytes
+
+
+def read(request: TrainRequest, tools: Tools, report: Report) -> Any:
+    """Decode every clip in the sandbox; broken ones are left out by number, and said to be."""
+    names = {f"clip {number}": sha256 for number, sha256 in enumerate(request.clips, 1)}
+
+    def square(path: Path, size: int) -> SquareVideo:
+        report("reading clips", READ * (list(names).index(path.name) / len(names)))
+        limits = tools.limits
+        try:
+            with tools.open_input(names[path.name]) as file:
+                frames = square_frames(
+                    tools.decoder,
+                    file.fileno(),
+                    size=size,
+                    crop=request.crop,
+                    most=MAX_FRAMES,
+                    frame_pixels=limits.frame_pixels,
+                    seconds=limits.seconds,
+                )
+        except Problem as problem:
+            raise Unreadable(problem.detail) from problem
+        return SquareVideo(frames)
+
+    frames = max(recipe_frames(request.family), LEAST_FRAMES)
+    return read_videos([Path(name) for name in names], SIZE, frames, square)
+
+
+class Teller:
+    """Tells the asker how training goes, and hears of a cancel: training then ends, and what it made is kept."""
+
+    def __init__(self, report: Report, told: list[str]) -> None:
+        self.report, self.told = report, told
+        self.steps, self.next_report, self.held_out = 1, 0, ""
+        self.stopped: Stopped | None = None
+
+    def listener(self) -> Listener:
+        """Return what a run is to call."""
+        return Listener(
+            on_begun=self.on_begun,
+            on_step=self.on_step,
+            on_measure=self.on_measure,
+            on_stage=lambda stage: self.tell(stage, READ if stage != "measuring" else TRAINED),
+            on_found=self.told.append,
+            enough=lambda: self.stopped is not None,
+        )
+
+    def on_begun(self, steps: int) -> None:
+        """Note how many steps there will be at most."""
+        self.steps = steps
+
+    def on_step(self, step: int, terms: Mapping[str, float], frames_per_second: float) -> None:
+        """Report now and then."""
+        if step >= self.next_report:
+            self.next_report = step + max(1, self.steps // REPORTS)
+            self.tell(f"training{self.held_out}", READ + (TRAINED - READ) * step / self.steps)
+
+    def on_measure(self, step: int, scores: Mapping[str, float]) -> None:
+        """Report how well held-out clips are redrawn by now: with the events before, that is the curve."""
+        self.held_out = f": {scores['reconstruction_psnr']:.2f} dB on held-out clips after {step} steps"
+        self.tell(f"training{self.held_out}", READ + (TRAINED - READ) * step / self.steps)
+
+    def tell(self, stage: str, share: float) -> None:
+        """Report, unless somebody has said that it is enough.
+
+        Raises:
+            Stopped: another attempt holds the job.
+
+        """
+        if self.stopped is not None:
+            return
+        try:
+            self.report(stage, share)
+        except Stopped as stopped:
+            if stopped.why is not Why.CANCELED:
+                raise
+            self.stopped = stopped
+
+    def end(self) -> None:
+        """Let a cancel that came meanwhile end the job.
+
+        Raises:
+            Stopped: the asker has canceled.
+
+        """
+        if self.stopped is not None:
+            raise self.stopped
+
+
+def said(folder: Path, request: TrainRequest, told: list[str], run: RunFolder) -> dict[str, Any]:
+    """Return what is told of a new model: its sizes and numbers, what was found in the clips, and how it learnt."""
+    config = read_config(folder)
+    curve = [
+        {"step": entry["step"], "psnr_db": round(entry["reconstruction_psnr"], 3)}
+        for entry in run.entries()
+        if "reconstruction_psnr" in entry
+    ]
+    best = run.best()
+    return {
+        "model": config["name"],
+        "digest": config["digest"],
+        "family": config["family"],
+        "static_dim": config["static_dim"],
+        "dynamic_dim": config["dynamic_dim"],
+        "motion": bool(config.get("motion")),
+        "crop": request.crop,
+        "found": told,
+        "metrics": config["metrics"],
+        "curve": curve,
+        "best": asdict(best) if best else None,
+    }
