@@ -1,12 +1,13 @@
-"""Twofold: a video's static and dynamic codes, from a server (`Client`) or in this process (`load`)."""
+"""Twofold: a video's static and dynamic codes, from a server (`Client`, `AsyncClient`) or in this process (`load`)."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from models.disentangler import Disentangler
+    from twofold.client import AsyncClient as AsyncClient
     from twofold.client import Client as Client
 
-__all__ = ["Client", "load"]
+__all__ = ["AsyncClient", "Client", "load"]
 
 
 def load(name: str, device: str = "cpu") -> "Disentangler":
@@ -33,8 +34,8 @@ def load(name: str, device: str = "cpu") -> "Disentangler":
 
 def __getattr__(name: str) -> Any:
     # `twofold --help` and the worker's processes need no HTTP client.
-    if name == "Client":
-        from twofold.client import Client
+    if name in ("Client", "AsyncClient"):
+        from twofold import client
 
-        return Client
+        return getattr(client, name)
     raise AttributeError(f"module 'twofold' has no attribute {name!r}")

@@ -14,7 +14,7 @@ import uvicorn
 from jobs.errors import Canceled, Problem, QueueFull, UnknownClip, UnknownJob, UnknownModel, WrongValue
 from jobs.settings import Settings
 from service.app import create_app
-from twofold import connection
+from twofold import connection, network
 from twofold.client import Client, ServerUnreachable, WaitedTooLong
 from twofold.listening import address_of, listening
 from twofold.results import Job
@@ -151,7 +151,7 @@ def over(answer: Callable[[httpx.Request], httpx.Response]) -> Client:
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(connection.time, "sleep", slept.append)
+    monkeypatch.setattr(network.time, "sleep", slept.append)
     return slept
 
 
@@ -182,7 +182,7 @@ def test_a_server_that_stays_busy_is_told(pauses):
         pytest.raises(QueueFull, match="full"),
     ):
         client.models()
-    assert len(pauses) == connection.TRIES - 1
+    assert len(pauses) == connection.BUSY_TRIES - 1
 
 
 def test_a_request_whose_answer_was_lost_is_sent_again_only_if_it_changes_nothing(pauses):
@@ -198,7 +198,7 @@ def test_a_request_whose_answer_was_lost_is_sent_again_only_if_it_changes_nothin
         assert asked == ["POST"]
         with pytest.raises(ServerUnreachable):
             client.models()
-        assert asked[1:] == ["GET"] * connection.TRIES
+        assert asked[1:] == ["GET"] * (len(connection.STRANGER) + 1)
 
 
 def test_what_a_proxy_says_is_told_as_it_is():
