@@ -201,7 +201,7 @@ class Server(Waiting):
         return await self._submit("/encode", [("video", clip)], fields)
 
     async def submit_swap(
-        self, static: Source | Sequence[Source], dynamic: Source | Sequence[Source], **fields: Any
+        self, /, static: Source | Sequence[Source], dynamic: Source | Sequence[Source], **fields: Any
     ) -> Job:
         """Queue a swap and return its job at once; the fields are those of `swap`."""
         sources = [
