@@ -16,6 +16,7 @@ def load(name: str, device: str = "cpu") -> "Disentangler":
     `load("faces-vae").encode(frames)` takes frames in [0, 1] of shape (b, t, c, h, w).
 
     Raises:
+        ConfigurationError: a TWOFOLD_ variable is wrong or unknown.
         UnknownModel: there is no model of that name.
         CheckpointError: its files are missing or not what they should be.
 
@@ -23,12 +24,12 @@ def load(name: str, device: str = "cpu") -> "Disentangler":
     from pathlib import Path
 
     from jobs.catalogue import Catalogue
-    from jobs.settings import Settings
+    from jobs.settings import read_settings
     from models.checkpoint import load_model
 
     folder = Path(name)
     if not (folder / "config.json").is_file():
-        folder = Catalogue(Settings()).find(name).folder
+        folder = Catalogue(read_settings()).find(name).folder
     return load_model(folder, device).model
 
 

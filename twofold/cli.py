@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperOption
+from typer.main import get_command
 
 from jobs.errors import Problem, TwofoldError
+from twofold.configuration import config
 from twofold.imagine import decode, interpolate, predict, sample
 from twofold.keys import keys
 from twofold.options import (
@@ -30,15 +33,15 @@ from twofold.said import KEY, settings_with
 REFUSED, UNREACHABLE, INTERRUPTED = 3, 4, 130
 EPILOG = (
     "Exit codes: 0 done · 1 failed here · 2 wrong usage · 3 refused, or the job failed: the problem is printed · "
-    "4 no server answers · 130 interrupted"
+    "4 no server answers · 130 interrupted. --install-completion teaches your shell the commands."
 )
+ABOUT = "A video's static code (who or what) and dynamic codes (motion)."
 
 app = typer.Typer(
     name="twofold",
-    help="A video's static code (who or what) and dynamic codes (motion): get them, swap them, see them, learn them.",
+    help=ABOUT,
     epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 SERVE, ASK, LEARN = "On this machine", "Ask a server (--url), or --local without one", "Models"
@@ -48,10 +51,13 @@ SERVE, ASK, LEARN = "On this machine", "Ask a server (--url), or --local without
 def every_command(
     key: Annotated[
         str | None,
-        typer.Option(envvar="TWOFOLD_KEY", show_envvar=False, help="Who asks, where a server has keys; TWOFOLD_KEY."),
+        typer.Option(envvar="TWOFOLD_KEY", show_envvar=False, help="Who asks; or TWOFOLD_KEY."),
     ] = None,
 ) -> None:
-    """A video's static code (who or what) and dynamic codes (motion): get them, swap them, see them, learn them."""
+    """A video's static code (who or what) and dynamic codes (motion)."""
+    from jobs.settings import refuse_unknown_variables
+
+    refuse_unknown_variables()
     KEY.set(key)
 
 
@@ -91,6 +97,9 @@ def worker(
     from twofold.working import run_workers
 
     raise typer.Exit(run_workers(settings_with(), queue))
+
+
+app.command(rich_help_panel=SERVE)(config)
 
 
 @app.command(rich_help_panel=ASK)
@@ -292,8 +301,12 @@ def samples(
 
 def main() -> None:
     """Run the command, and let an expected failure be one readable line with its own exit code."""
+    command = get_command(app)
+    for option in command.params:
+        if isinstance(option, TyperOption) and option.name in ("install_completion", "show_completion"):
+            option.hidden = True  # the epilog names them in one line, and help fits a screen
     try:
-        app()
+        command()
     except TwofoldError as error:
         sys.exit(_say(error))
 

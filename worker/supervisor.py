@@ -26,7 +26,7 @@ from jobs.errors import ConfigurationError
 from jobs.queue import JobQueue, reap
 from jobs.records import JobStore
 from jobs.requests import QUEUES
-from jobs.settings import Settings
+from jobs.settings import Settings, read_settings
 from worker.logs import configure_logs
 
 log = structlog.get_logger("supervisor")
@@ -242,8 +242,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m worker.supervisor --queue interactive --queue batch`."""
     parser = argparse.ArgumentParser(prog="python -m worker.supervisor", description=__doc__)
     parser.add_argument("--queue", choices=QUEUES, action="append", help="once for each worker; both by default")
+    chosen = parser.parse_args(arguments)
     try:
-        return supervise(Settings(), parser.parse_args(arguments).queue or QUEUES)
+        return supervise(read_settings(), chosen.queue or QUEUES)
     except ConfigurationError as error:
         print(f"supervisor: {error}", file=sys.stderr, flush=True)
         return EXIT_CONFIGURATION
