@@ -3,10 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.core import TyperOption
+from typer.exceptions import TyperException
 from typer.main import get_command
 
 from jobs.errors import Problem, TwofoldError
@@ -306,21 +307,31 @@ def main() -> None:
         if isinstance(option, TyperOption) and option.name in ("install_completion", "show_completion"):
             option.hidden = True  # the epilog names them in one line, and help fits a screen
     try:
-        command()
-    except TwofoldError as error:
-        sys.exit(_say(error))
+        code = command(standalone_mode=False)
+    except (TwofoldError, TyperException, OSError) as error:
+        code = _say(error)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _say(error: Exception) -> int:
     from twofold.client import ServerUnreachable
 
+    title, detail, code = type(error).__name__, str(error), 1
+    text = detail
     if isinstance(error, Problem):
-        body: dict[str, Any] = error.to_dict()
-        text, code = f"{error.title}: {error.detail}", REFUSED
-    else:
-        body, code = {"title": type(error).__name__, "detail": str(error)}, 1
-        text = str(error)
-    if isinstance(error, ServerUnreachable):
+        title, detail, code = error.title, error.detail, REFUSED
+        text = f"{title}: {detail}"
+    elif isinstance(error, TyperException):
+        context = getattr(error, "ctx", None)
+        asked = context.command_path if context is not None else "twofold"
+        title, detail, code = "Wrong usage", error.format_message(), error.exit_code
+        if not detail.strip():
+            return code  # nothing was asked, and help has been shown
+        text = f"{detail.rstrip('.')}. `{asked} --help` says what there is"
+    elif isinstance(error, ServerUnreachable):
         code = UNREACHABLE
-    typer.echo(json.dumps(body) if "--json" in sys.argv else f"twofold: {text}", err=True)
+    elif isinstance(error, OSError):
+        text = detail = f"{error.filename or 'a file'}: {error.strerror or error}"
+    body = error.to_dict() if isinstance(error, Problem) else {"title": title, "detail": detail}
+    typer.echo(json.dumps(body) if "--json" in sys.argv else f"twofold: {' '.join(text.split())}", err=True)
     return code

@@ -1,6 +1,7 @@
 """`twofold config`: every setting, its value, and where that came from."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -82,10 +83,10 @@ def described(settings: "Settings") -> list[Setting]:
 
 
 def without_password(url: str) -> str:
-    """Return an address with *** in the place of its password."""
-    parts = urlsplit(url)
+    """Return an address with *** in the place of its password, wherever Redis takes one."""
+    parts = urlsplit(re.sub(r"(?<=[?&]password=)[^&#]*", "***", url))
     if parts.password is None:
-        return url
+        return parts.geturl()
     user, _, host = parts.netloc.rpartition("@")
     return parts._replace(netloc=f"{user.split(':')[0]}:***@{host}").geturl()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs.settings import Settings
-from tests.twofold.served import Proxy, served
+from tests.twofold.served import Proxy, Worker, served
 
 
 @pytest.fixture
@@ -48,6 +48,11 @@ def proxy(server_url: str) -> Iterator[Proxy]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def worker(settings: Settings) -> Worker:
+    return Worker(settings)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The real API on a real port, and a network in front of it that can be cut."""
+"""The real API on a real port, a network in front of it that can be cut, and a worker's part beside it."""
 
 import contextlib
 import selectors
@@ -10,9 +10,13 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from jobs.artifacts import ArtifactStore
+from jobs.connection import connect
+from jobs.records import JobStore
 from jobs.settings import Settings
 from service.app import create_app
 from twofold.listening import address_of, listening
+from twofold.results import Job
 
 
 @contextmanager
@@ -90,3 +94,20 @@ class Proxy:
                         self.lose_answers -= 1
                         return
                     key.data.sendall(content)
+
+
+class Worker:
+    """What a worker does to a job's record, step by step."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.store = JobStore(connect(settings.redis_url), settings)
+        self.artifacts = ArtifactStore(settings.artifact_dir, 0)
+
+    def begin(self, job: Job, execution: str = "first") -> None:
+        assert self.store.begin(job.id, execution) is not None
+
+    def beat(self, job: Job, progress: float, execution: str = "first") -> None:
+        self.store.beat(job.id, execution, progress, f"{progress:.0%}")
+
+    def commit(self, job: Job, execution: str = "first") -> None:
+        assert self.store.commit(job.id, execution, {"application/json": self.artifacts.write(b"{}")})

@@ -11,36 +11,11 @@ import httpx
 import pytest
 from redis import Redis
 
-from jobs.artifacts import ArtifactStore
-from jobs.connection import connect
 from jobs.errors import NoFace
-from jobs.records import JobStore
 from tests.twofold.served import Proxy, served
 from twofold import AsyncClient, Client, waiting
 from twofold.results import Job
 from twofold.waiting import StreamEvent, WaitedTooLong, parse
-
-
-class Worker:
-    """What a worker does to a job's record, step by step."""
-
-    def __init__(self, settings) -> None:
-        self.store = JobStore(connect(settings.redis_url), settings)
-        self.artifacts = ArtifactStore(settings.artifact_dir, 0)
-
-    def begin(self, job: Job, execution: str = "first") -> None:
-        assert self.store.begin(job.id, execution) is not None
-
-    def beat(self, job: Job, progress: float, execution: str = "first") -> None:
-        self.store.beat(job.id, execution, progress, f"{progress:.0%}")
-
-    def commit(self, job: Job, execution: str = "first") -> None:
-        assert self.store.commit(job.id, execution, {"application/json": self.artifacts.write(b"{}")})
-
-
-@pytest.fixture
-def worker(settings) -> Worker:
-    return Worker(settings)
 
 
 @contextmanager
