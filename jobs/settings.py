@@ -2,20 +2,37 @@
 
 import os
 import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from jobs.errors import ConfigurationError
+
+PREFIX = "TWOFOLD_"
+# Variables that are no settings: the asking commands read the first two, docker compose the next two, the tests the
+# others, and all who begin with TEST_.
+ELSEWHERE = ("URL", "KEY", "MODELS", "QUEUE_MEMORY", "REQUIRE_DATA", "SCREENSHOTS")
+SECRET = frozenset({"redis_url"})
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
 class Settings(BaseSettings):
     """Deployment settings. What a model or a training run is does not belong here."""
 
-    model_config = SettingsConfigDict(env_prefix="TWOFOLD_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     redis_password_file: Folder | None = Field(
         None, description="a file with the password of redis_url, so that it need not stand in the environment"
@@ -144,4 +161,57 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """Return this process's environment with these settings in it, for a child process that is to share them."""
         said = {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
-        return {**os.environ, **{f"TWOFOLD_{name.upper()}": str(value) for name, value in said.items()}}
+        return {**os.environ, **{variable_of(name): str(value) for name, value in said.items()}}
+
+
+def variable_of(setting: str) -> str:
+    """Return the name of a setting's environment variable."""
+    return f"{PREFIX}{setting.upper()}"
+
+
+def variables() -> Mapping[str, str]:
+    """Return the environment variables that are for Twofold, by their names in capitals: they may be written small."""
+    return {name.upper(): value for name, value in os.environ.items() if name.upper().startswith(PREFIX)}
+
+
+def refuse_unknown_variables() -> None:
+    """Let no variable be misspelt in silence.
+
+    Raises:
+        ConfigurationError: the environment has one that begins with TWOFOLD_ and means nothing.
+
+    """
+    known = [name.upper() for name in (*Settings.model_fields, *ELSEWHERE)]
+    names = sorted(name.removeprefix(PREFIX) for name in variables())
+    unknown = [f"{PREFIX}{name}{_meant(name, known)}" for name in names if name not in known and name[:5] != "TEST_"]
+    if unknown:
+        raise ConfigurationError(
+            f"unknown environment variable: {', '.join(unknown)}. Correct it or unset it; `twofold config` then shows "
+            "all there are"
+        )
+
+
+def _meant(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f" (did you mean {PREFIX}{near[0]}?)" if near else ""
+
+
+def read_settings(**said: Any) -> Settings:
+    """Return the environment's settings, with what is said above them: what every process begins with.
+
+    Raises:
+        ConfigurationError: one of them is wrong, or a variable is unknown; it is named as the variable that it is.
+
+    """
+    refuse_unknown_variables()
+    try:
+        return Settings(**said)
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(map(_told, error.errors()))) from None
+
+
+def _told(wrong: Any) -> str:
+    name = "_".join(map(str, wrong["loc"]))
+    message = str(wrong["msg"]).removeprefix("Value error, ")
+    got = "" if name in SECRET or ", got " in message else f", got {str(wrong['input'])!r:.80}"
+    return f"{variable_of(name)}: {message}{got}"

@@ -1,12 +1,13 @@
-"""Twofold: a video's static and dynamic codes, from a server (`Client`) or in this process (`load`)."""
+"""Twofold: a video's static and dynamic codes, from a server (`Client`, `AsyncClient`) or in this process (`load`)."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from models.disentangler import Disentangler
+    from twofold.client import AsyncClient as AsyncClient
     from twofold.client import Client as Client
 
-__all__ = ["Client", "load"]
+__all__ = ["AsyncClient", "Client", "load"]
 
 
 def load(name: str, device: str = "cpu") -> "Disentangler":
@@ -15,6 +16,7 @@ def load(name: str, device: str = "cpu") -> "Disentangler":
     `load("faces-vae").encode(frames)` takes frames in [0, 1] of shape (b, t, c, h, w).
 
     Raises:
+        ConfigurationError: a TWOFOLD_ variable is wrong or unknown.
         UnknownModel: there is no model of that name.
         CheckpointError: its files are missing or not what they should be.
 
@@ -22,19 +24,19 @@ def load(name: str, device: str = "cpu") -> "Disentangler":
     from pathlib import Path
 
     from jobs.catalogue import Catalogue
-    from jobs.settings import Settings
+    from jobs.settings import read_settings
     from models.checkpoint import load_model
 
     folder = Path(name)
     if not (folder / "config.json").is_file():
-        folder = Catalogue(Settings()).find(name).folder
+        folder = Catalogue(read_settings()).find(name).folder
     return load_model(folder, device).model
 
 
 def __getattr__(name: str) -> Any:
     # `twofold --help` and the worker's processes need no HTTP client.
-    if name == "Client":
-        from twofold.client import Client
+    if name in ("Client", "AsyncClient"):
+        from twofold import client
 
-        return Client
+        return getattr(client, name)
     raise AttributeError(f"module 'twofold' has no attribute {name!r}")

@@ -12,11 +12,16 @@ from typing import Any, Protocol
 from numpy.typing import ArrayLike
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
+from jobs.errors import TwofoldError
 from twofold.client import DEFAULT_URL, Client, ClipFile, Representation, Source
 from twofold.results import Job, ProgressCallback
 from twofold.said import KEY
+
+
+class CannotWrite(TwofoldError):
+    """The result is there, and the file that was to hold it is not."""
 
 
 class Answering(Protocol):
@@ -53,7 +58,19 @@ def asking(url: str | None, local: bool) -> Iterator[Answering]:
 
 
 def watch(server: Answering, job: Job, as_json: bool) -> Job:
-    """Wait for a job, with a bar where somebody can see it."""
+    """Wait for a job, with a bar where somebody can see it; one who gives up is told what becomes of the job."""
+    try:
+        return _waited(server, job, as_json)
+    except KeyboardInterrupt:
+        if isinstance(server, Client):
+            sys.stderr.write(
+                f"twofold: interrupted; job {job.id} goes on at {server.url}. The same command waits for it again, "
+                f"`twofold jobs --cancel {job.id}` stops it\n"
+            )
+        raise
+
+
+def _waited(server: Answering, job: Job, as_json: bool) -> Job:
     console = Console(stderr=True)
     if as_json or not console.is_terminal:
         return server.wait(job)
@@ -72,7 +89,7 @@ def answer(server: Answering, job: Job, output: Sequence[Path], as_json: bool) -
     """Wait for a job, write the files that were asked for, and say what came out."""
     done = watch(server, job, as_json)
     for path in output:
-        path.write_bytes(server.result(done, representation_of(path)))
+        _write(path, server.result(done, representation_of(path)))
     said = json.loads(server.result(done, "json"))
     if as_json:
         print(json.dumps({"job": done.id, "written": [str(path) for path in output], **said}))
@@ -83,6 +100,15 @@ def answer(server: Answering, job: Job, output: Sequence[Path], as_json: bool) -
         console.print(f"wrote {path} ({path.stat().st_size / 1000:,.0f} kB)", highlight=False)
     if not output:
         console.print("-o FILE keeps the result: .npz .json .png and, for clips, .mp4 .webp .gif", highlight=False)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise CannotWrite(
+            f"{path} cannot be written: {error.strerror}; the same command with another -o finds its job done"
+        ) from error
 
 
 def representation_of(path: Path) -> Representation:
@@ -130,7 +156,7 @@ def show_jobs(jobs: Iterable[Job], as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(job) for job in jobs]))
         return
-    table = Table("job", "kind", "status", "model", "made", box=None)
+    table = Table(Column("job", min_width=32), "kind", "status", "model", "made", box=None)  # an id is for copying
     for job in jobs:
         status = f"{job.status} {job.progress:.0%}" if job.status == "running" else job.status
         table.add_row(job.id, job.kind, status, str(job.model), str(job.created)[:19].replace("T", " "))

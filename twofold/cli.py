@@ -3,11 +3,15 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
+from typer.core import TyperOption
+from typer.exceptions import TyperException
+from typer.main import get_command
 
 from jobs.errors import Problem, TwofoldError
+from twofold.configuration import config
 from twofold.imagine import decode, interpolate, predict, sample
 from twofold.keys import keys
 from twofold.options import (
@@ -30,15 +34,15 @@ from twofold.said import KEY, settings_with
 REFUSED, UNREACHABLE, INTERRUPTED = 3, 4, 130
 EPILOG = (
     "Exit codes: 0 done · 1 failed here · 2 wrong usage · 3 refused, or the job failed: the problem is printed · "
-    "4 no server answers · 130 interrupted"
+    "4 no server answers · 130 interrupted. --install-completion teaches your shell the commands."
 )
+ABOUT = "A video's static code (who or what) and dynamic codes (motion)."
 
 app = typer.Typer(
     name="twofold",
-    help="A video's static code (who or what) and dynamic codes (motion): get them, swap them, see them, learn them.",
+    help=ABOUT,
     epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 SERVE, ASK, LEARN = "On this machine", "Ask a server (--url), or --local without one", "Models"
@@ -48,10 +52,13 @@ SERVE, ASK, LEARN = "On this machine", "Ask a server (--url), or --local without
 def every_command(
     key: Annotated[
         str | None,
-        typer.Option(envvar="TWOFOLD_KEY", show_envvar=False, help="Who asks, where a server has keys; TWOFOLD_KEY."),
+        typer.Option(envvar="TWOFOLD_KEY", show_envvar=False, help="Who asks; or TWOFOLD_KEY."),
     ] = None,
 ) -> None:
-    """A video's static code (who or what) and dynamic codes (motion): get them, swap them, see them, learn them."""
+    """A video's static code (who or what) and dynamic codes (motion)."""
+    from jobs.settings import refuse_unknown_variables
+
+    refuse_unknown_variables()
     KEY.set(key)
 
 
@@ -91,6 +98,9 @@ def worker(
     from twofold.working import run_workers
 
     raise typer.Exit(run_workers(settings_with(), queue))
+
+
+app.command(rich_help_panel=SERVE)(config)
 
 
 @app.command(rich_help_panel=ASK)
@@ -301,22 +311,36 @@ def samples(
 
 def main() -> None:
     """Run the command, and let an expected failure be one readable line with its own exit code."""
+    command = get_command(app)
+    for option in command.params:
+        if isinstance(option, TyperOption) and option.name in ("install_completion", "show_completion"):
+            option.hidden = True  # the epilog names them in one line, and help fits a screen
     try:
-        app()
-    except TwofoldError as error:
-        sys.exit(_say(error))
+        code = command(standalone_mode=False)
+    except (TwofoldError, TyperException, OSError) as error:
+        code = _say(error)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _say(error: Exception) -> int:
     from twofold.client import ServerUnreachable
 
+    title, detail, code = type(error).__name__, str(error), 1
+    text = detail
     if isinstance(error, Problem):
-        body: dict[str, Any] = error.to_dict()
-        text, code = f"{error.title}: {error.detail}", REFUSED
-    else:
-        body, code = {"title": type(error).__name__, "detail": str(error)}, 1
-        text = str(error)
-    if isinstance(error, ServerUnreachable):
+        title, detail, code = error.title, error.detail, REFUSED
+        text = f"{title}: {detail}"
+    elif isinstance(error, TyperException):
+        context = getattr(error, "ctx", None)
+        asked = context.command_path if context is not None else "twofold"
+        title, detail, code = "Wrong usage", error.format_message(), error.exit_code
+        if not detail.strip():
+            return code  # nothing was asked, and help has been shown
+        text = f"{detail.rstrip('.')}. `{asked} --help` says what there is"
+    elif isinstance(error, ServerUnreachable):
         code = UNREACHABLE
-    typer.echo(json.dumps(body) if "--json" in sys.argv else f"twofold: {text}", err=True)
+    elif isinstance(error, OSError):
+        text = detail = f"{error.filename or 'a file'}: {error.strerror or error}"
+    body = error.to_dict() if isinstance(error, Problem) else {"title": title, "detail": detail}
+    typer.echo(json.dumps(body) if "--json" in sys.argv else f"twofold: {' '.join(text.split())}", err=True)
     return code

@@ -1,47 +1,81 @@
-"""The HTTP client: files and names in, numpy arrays out, errors as exceptions that say what to do."""
+"""The clients: `AsyncClient`, whose methods are awaited, and `Client`, whose same methods block."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import IO, Any, Literal, cast
-from urllib.parse import quote
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from functools import wraps
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
-import numpy as np
-from numpy.typing import ArrayLike
 
-from jobs.errors import WrongValue
-from twofold.connection import DEFAULT_URL, Connection, Representation, ServerUnreachable, WaitedTooLong
-from twofold.results import (
-    Decoded,
-    Encoded,
-    Interpolated,
-    Job,
-    LatentGrid,
-    Predicted,
-    ProgressCallback,
-    Sampled,
-    Swapped,
-    Uploaded,
-)
+from jobs.errors import ConfigurationError
+from twofold.connection import DEFAULT_URL, Representation, ServerUnreachable
+from twofold.network import AsyncNetwork, BlockingNetwork, Setup, each_finished, finished
+from twofold.server import ClipFile, End, Server, Source, as_numbers
+from twofold.waiting import WaitedTooLong
 
-ClipFile = str | os.PathLike[str] | IO[bytes]
-"""A clip to upload: a file's path, or a file opened for reading in binary."""
-
-Source = ClipFile | Encoded | Uploaded
-"""What a swap or a prediction takes: a clip to upload, one that was, or an earlier encode, for its codes."""
-
-End = tuple[Encoded | str, int]
-"""One end of a path: an earlier encode, or its job's id, and the number of a frame of it."""
-
-ASK_FOR_THE_JOB = {"Prefer": "respond-async", "Accept": "application/json"}
-READ = ("json", "npz")  # what a typed result is made of
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-class Client(Connection):
+class AsyncClient(Server):
+    """A Twofold server, as methods to await: one for each kind of job, and what is known of jobs and models.
+
+    Each kind's method waits for its job; `progress` is called with the job each time it has moved. A client may be
+    used as an asynchronous context manager, which closes its connections. It works under asyncio and trio.
+
+    Raises:
+        Problem: the server refused the request, or the job failed or was canceled (`jobs.errors` has the tree);
+            `slug`, `status` and `detail` say why.
+        ServerUnreachable: nothing answers at `url`.
+        WaitedTooLong: the job ran longer than `timeout` seconds; it goes on running.
+
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        key: str | None = None,
+        timeout: float = 3600.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        url = url.rstrip("/")
+        super().__init__(url, AsyncNetwork(_setup(url, key), transport), timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def blocking(method: Callable[Concatenate[Server, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[Client, P], T]:
+    """Return a server's method as a client's that blocks until it is done."""
+
+    @wraps(method)
+    def call(client: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return finished(method(client._server, *args, **kwargs))
+
+    return call
+
+
+def blocking_each(
+    method: Callable[Concatenate[Server, P], AsyncGenerator[T, None]],
+) -> Callable[Concatenate[Client, P], Iterator[T]]:
+    """Return a server's method that yields as a client's that blocks for each."""
+
+    @wraps(method)
+    def call(client: Client, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        return each_finished(method(client._server, *args, **kwargs))
+
+    return call
+
+
+class Client:
     """A Twofold server, as methods, one for each kind of job, and what is known of jobs and models.
 
     Each kind's method waits for its job; `progress` is called with the job each time it has moved. A client may be
@@ -55,253 +89,73 @@ class Client(Connection):
 
     """
 
-    def encode(
+    def __init__(
         self,
-        clip: ClipFile | Uploaded,
+        url: str = DEFAULT_URL,
         *,
-        model: str | None = None,
-        start: float | None = None,
-        end: float | None = None,
-        stride: int | None = None,
-        max_frames: int | None = None,
-        crop: str | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> Encoded:
-        """Return the static and dynamic codes of a clip, and how well it fits the model.
+        key: str | None = None,
+        timeout: float = 3600.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._server = Server(self.url, BlockingNetwork(_setup(self.url, key), transport), timeout)
 
-        `start` and `end` in seconds; `crop` is none, center, face or "x,y,w,h" in pixels.
-        """
-        fields = {"model": model, "start": start, "end": end, "stride": stride, "max_frames": max_frames, "crop": crop}
-        job = self.wait(self.submit_encode(clip, **fields), progress=progress)
-        return Encoded.of(job.id, self._read(job))
+    def __enter__(self) -> Self:
+        return self
 
-    def swap(
-        self,
-        static: Source | Sequence[Source],
-        dynamic: Source | Sequence[Source],
-        *,
-        model: str | None = None,
-        transfer: Literal["raw", "prior"] | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> Swapped:
-        """Return every static source doing the motion of every dynamic one; up to 8 of each."""
-        job = self.wait(self.submit_swap(static, dynamic, model=model, transfer=transfer), progress=progress)
-        return Swapped.of(job.id, self._read(job))
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
-    def latent_grid(
-        self,
-        *,
-        model: str | None = None,
-        static: Encoded | str | None = None,
-        seed: int | None = None,
-        size: int | None = None,
-        dims: str | tuple[int, int] | None = None,
-        extent: float | None = None,
-        spacing: Literal["linear", "quantile"] | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> LatentGrid:
-        """Return the dynamic plane of one identity: an earlier encode's (or its job's id), or one drawn by seed.
+    @property
+    def timeout(self) -> float:
+        """Seconds that a job is waited for, unless told otherwise."""
+        return self._server.timeout
 
-        `dims` are two dimensions, "auto" (the two most active) or "principal" (axes).
-        """
-        fields = {
-            "model": model,
-            "static_job": _job_of(static),
-            "seed": seed,
-            "size": size,
-            "dims": ",".join(map(str, dims)) if isinstance(dims, tuple) else dims,
-            "extent": extent,
-            "spacing": spacing,
-        }
-        job = self.wait(self.submit_latent_grid(**fields), progress=progress)
-        return LatentGrid.of(job.id, self._read(job))
+    encode = blocking(Server.encode)
+    swap = blocking(Server.swap)
+    latent_grid = blocking(Server.latent_grid)
+    predict = blocking(Server.predict)
+    sample = blocking(Server.sample)
+    interpolate = blocking(Server.interpolate)
+    decode = blocking(Server.decode)
 
-    def predict(
-        self,
-        clip: Source,
-        *,
-        model: str | None = None,
-        observe: int | None = None,
-        frames: int | None = None,
-        samples: int | None = None,
-        seed: int | None = None,
-        start: float | None = None,
-        end: float | None = None,
-        stride: int | None = None,
-        max_frames: int | None = None,
-        crop: str | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> Predicted:
-        """Return the next `frames` after the first `observe` of a clip, or of an earlier encode.
+    submit_encode = blocking(Server.submit_encode)
+    submit_swap = blocking(Server.submit_swap)
+    submit_latent_grid = blocking(Server.submit_latent_grid)
+    submit_predict = blocking(Server.submit_predict)
+    submit_sample = blocking(Server.submit_sample)
+    submit_interpolate = blocking(Server.submit_interpolate)
+    submit_decode = blocking(Server.submit_decode)
 
-        The mean future, or with a `seed`, and where `samples` are several, sampled ones.
-        """
-        fields = {"model": model, "observe": observe, "frames": frames, "samples": samples, "seed": seed}
-        cut = {"start": start, "end": end, "stride": stride, "max_frames": max_frames, "crop": crop}
-        job = self.wait(self.submit_predict(clip, **fields, **cut), progress=progress)
-        return Predicted.of(job.id, self._read(job))
+    upload = blocking(Server.upload)
+    clip = blocking(Server.clip)
+    delete_clip = blocking(Server.delete_clip)
 
-    def sample(
-        self,
-        *,
-        model: str | None = None,
-        seed: int | None = None,
-        identities: int | None = None,
-        frames: int | None = None,
-        static: Encoded | str | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> Sampled:
-        """Return new identities and motions from the prior; or new motions of an earlier encode (or its job's id)."""
-        fields = {"model": model, "seed": seed, "identities": identities, "frames": frames}
-        job = self.wait(self.submit_sample(**fields, static_job=_job_of(static)), progress=progress)
-        return Sampled.of(job.id, self._read(job))
-
-    def interpolate(
-        self,
-        first: End,
-        last: End,
-        *,
-        model: str | None = None,
-        steps: int | None = None,
-        part: Literal["dynamic", "static", "both"] | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> Interpolated:
-        """Return the path from the codes of one frame to those of another; `part` says which code goes."""
-        ends = [(str(_job_of(encode)), frame) for encode, frame in (first, last)]
-        job = self.wait(self.submit_interpolate(ends, model=model, steps=steps, part=part), progress=progress)
-        return Interpolated.of(job.id, self._read(job))
-
-    def decode(
-        self,
-        static: Encoded | str | ArrayLike,
-        dynamic: ArrayLike,
-        *,
-        model: str | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> Decoded:
-        """Return the pictures of codes: `static` a vector (S), an earlier encode or its job's id, `dynamic` (T, D)."""
-        named = isinstance(static, Encoded | str)
-        who = {"static_job": _job_of(cast("Encoded | str", static))} if named else {"static": static}
-        job = self.wait(self.submit_decode(dynamic, model=model, **who), progress=progress)
-        return Decoded.of(job.id, self._read(job))
-
-    def upload(self, clip: ClipFile) -> Uploaded:
-        """Upload a clip to be used more than once, wherever a clip is asked for; it lives as long as results do."""
-        with contextlib.ExitStack() as opened:
-            answer = self._ask("POST", "/clips", files=[_part(opened, "video", clip)])
-        return Uploaded.of(answer.json())
-
-    def clip(self, clip: Uploaded | str) -> Uploaded:
-        """Return what the server knows of an uploaded clip."""
-        return Uploaded.of(self._ask("GET", f"/clips/{_clip_id(clip)}").json())
-
-    def delete_clip(self, clip: Uploaded | str) -> None:
-        """Forget an uploaded clip; jobs that use it keep it to their end."""
-        self._ask("DELETE", f"/clips/{_clip_id(clip)}")
-
-    def submit_encode(self, clip: ClipFile | Uploaded, **fields: Any) -> Job:
-        """Queue an encode and return its job at once; the fields are those of `encode`.
-
-        `callback`, here as for every kind, is an https address that is told when the job has ended.
-        """
-        return self._submit("/encode", [("video", clip)], fields)
-
-    def submit_swap(self, static: Source | Sequence[Source], dynamic: Source | Sequence[Source], **fields: Any) -> Job:
-        """Queue a swap and return its job at once; the fields are those of `swap`."""
-        sources = [
-            (side, each) for side, given in (("static", static), ("dynamic", dynamic)) for each in _listed(given)
-        ]
-        return self._submit("/swap", sources, fields)
-
-    def submit_latent_grid(self, **fields: Any) -> Job:
-        """Queue a latent grid and return its job at once; the fields are those of the request's query."""
-        answer = self._ask("GET", "/latent-grid", params={**_given(fields), "wait": 0}, headers=ASK_FOR_THE_JOB)
-        return Job.of(answer.json()) if answer.status_code == 202 else self.job(_job_named_by(answer))
-
-    def submit_predict(self, clip: Source | None = None, **fields: Any) -> Job:
-        """Queue a prediction and return its job at once; the fields are those of `predict`, or `job` for the clip."""
-        if isinstance(clip, Encoded):
-            return self._submit("/predict", [], {**fields, "job": _job_of(clip)})
-        return self._submit("/predict", [] if clip is None else [("video", clip)], fields)
-
-    def submit_sample(self, **fields: Any) -> Job:
-        """Queue samples and return their job at once; the fields are those of the request."""
-        return self._submit_json("/sample", fields)
-
-    def submit_interpolate(self, ends: Sequence[tuple[str, int]], **fields: Any) -> Job:
-        """Queue a path between two frames, each a finished encode's id and a number, and return its job at once."""
-        return self._submit_json("/interpolate", {**fields, "ends": [{"job": job, "frame": at} for job, at in ends]})
-
-    def submit_decode(self, dynamic: ArrayLike, *, static: ArrayLike | None = None, **fields: Any) -> Job:
-        """Queue the pictures of codes and return their job at once; `static_job` may stand for `static`."""
-        codes = {"dynamic": as_numbers(dynamic), "static": None if static is None else as_numbers(static)}
-        return self._submit_json("/decode", {**fields, **codes})
-
-    def _read(self, job: Job) -> dict[str, bytes]:
-        return {name: self.result(job, cast(Representation, name)) for name in READ}
-
-    def _submit_json(self, path: str, fields: Mapping[str, Any]) -> Job:
-        given = {name: value for name, value in fields.items() if value is not None}
-        return Job.of(self._ask("POST", path, json=given, headers=ASK_FOR_THE_JOB).json())
-
-    def _submit(self, path: str, sources: Sequence[tuple[str, Source]], fields: Mapping[str, Any]) -> Job:
-        with contextlib.ExitStack() as opened:
-            # Everything is a part of one multipart form, in order: the order of the sources is that of the rows.
-            parts = [_part(opened, name, source) for name, source in sources]
-            parts += [(name, (None, value)) for name, value in _given(fields).items()]
-            return Job.of(self._ask("POST", path, files=parts, headers=ASK_FOR_THE_JOB).json())
+    wait = blocking(Server.wait)
+    job = blocking(Server.job)
+    jobs = blocking_each(Server.jobs)
+    result = blocking(Server.result)
+    cancel = blocking(Server.cancel)
+    models = blocking(Server.models)
+    model = blocking(Server.model)
+    close = blocking(Server.close)
 
 
-def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: str(value) for name, value in fields.items() if value is not None}
-
-
-def _listed(sources: Source | Sequence[Source]) -> list[Source]:
-    return list(sources) if isinstance(sources, list | tuple) else [cast(Source, sources)]
-
-
-def _part(opened: contextlib.ExitStack, name: str, source: Source) -> tuple[str, tuple[str | None, IO[bytes] | str]]:
-    if isinstance(source, Encoded):
-        return f"{name}_job", (None, str(_job_of(source)))
-    if isinstance(source, Uploaded):
-        return "clip" if name == "video" else f"{name}_clip", (None, source.id)
-    if isinstance(source, str | os.PathLike):
-        return name, (Path(source).name, opened.enter_context(Path(source).open("rb")))
-    return name, (Path(str(getattr(source, "name", "clip"))).name, source)
-
-
-def _clip_id(clip: Uploaded | str) -> str:
-    return quote(clip if isinstance(clip, str) else clip.id, safe="")
-
-
-def _job_of(encode: Encoded | str | None) -> str | None:
-    if isinstance(encode, Encoded) and encode.job is None:
-        raise ValueError("these codes were made without a server, which knows nothing of them: give it the clip")
-    return encode.job if isinstance(encode, Encoded) else encode
-
-
-def as_numbers(codes: ArrayLike) -> Any:
-    """Return codes as the nested lists that JSON has; float32, which every model computes in.
-
-    Raises:
-        WrongValue: they are no numbers, or no finite ones.
-
-    """
+def _setup(url: str, key: str | None) -> Setup:
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise ConfigurationError("a key has only plain letters, digits and signs; this one was not copied whole")
     try:
-        numbers = np.asarray(codes, np.float32)
-    except (ValueError, TypeError) as error:
-        raise WrongValue(f"expected vectors of numbers, all of one length: {error}") from None
-    if not np.isfinite(numbers).all():
-        raise WrongValue("codes must be finite numbers, these hold NaN or infinity")
-    return numbers.tolist()
-
-
-def _job_named_by(answer: httpx.Response) -> str:
-    return answer.headers["Location"].rsplit("/", 1)[-1]
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ConfigurationError(f"{url!r:.80} is no address ({error}); expected one such as {DEFAULT_URL}") from None
+    return {"base_url": url, "headers": {"Authorization": f"Bearer {key}"} if key else {}}
 
 
 __all__ = [
     "DEFAULT_URL",
+    "AsyncClient",
     "Client",
     "ClipFile",
     "End",

@@ -1,6 +1,7 @@
 """The commands for what nobody filmed: futures, samples of the prior, paths between frames, pictures of given codes."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -127,7 +128,11 @@ def _encoded(server: "Answering", clip: Path, model: str | None, as_json: bool) 
 
 
 def _end(server: "Answering", said: str, model: str | None, as_json: bool) -> str:
-    return _encoded(server, Path(said), model, as_json) if Path(said).is_file() else said
+    if Path(said).is_file():
+        return _encoded(server, Path(said), model, as_json)
+    if not re.fullmatch("[0-9a-f]{32}", said):
+        raise typer.BadParameter(f"{said} is neither a file nor the id of a job (32 hex digits)")
+    return said
 
 
 def _codes(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from jobs.catalogue import Catalogue
 from jobs.errors import TwofoldError
-from jobs.settings import Settings
+from jobs.settings import Settings, read_settings
 from models.checkpoint import CheckpointError, save_model
 from models.drnet_reference import ForeignWeights, import_drnet, read_parts
 from training.data.errors import DataError, Unreadable
@@ -97,7 +97,7 @@ def reader(crop: str, settings: Settings) -> Reader | None:
 
 
 def _run(recipe: Recipe, data: Path | None, begin: str | None, resume: bool, device: str | None) -> None:
-    settings = Settings()
+    settings = read_settings()
     places = replace(_places(settings, data, device), begin=find_folder(begin, settings) if begin else None)
     with _readable_failures(), _bar() as bar, Interrupts() as interrupts:
         listener = _telling(bar, "starting", recipe.steps, interrupts)
@@ -158,7 +158,7 @@ def _bar() -> Progress:
 
 def teach_model_motion(model: str, data: Path | None, *, device: str | None = None, steps: int | None = None) -> None:
     """Give a model a motion, and say so."""
-    settings = Settings()
+    settings = read_settings()
     folder = find_folder(model, settings)
     recipe = MotionRecipe()
     with _readable_failures(), _bar() as bar:
@@ -191,7 +191,7 @@ def evaluate_model(
     budget = Budget.quick() if quick else Budget()
     if passes is not None:
         budget = replace(budget, seeds=passes)
-    settings = Settings()
+    settings = read_settings()
     folder = find_folder(model, settings)
     with _readable_failures():
         results = evaluate(
@@ -224,7 +224,7 @@ def own_folder(name: str) -> Path:
     """
     if not re.fullmatch(r"\w[\w.-]{0,63}", name):
         raise LearningFailed(f"a model's name is up to 64 letters, digits, - _ and ., not {name!r:.80}")
-    return Settings().own_models_dir / name
+    return read_settings().own_models_dir / name
 
 
 def import_checkpoint(path: Path, name: str, *, unit_pose: bool) -> None:

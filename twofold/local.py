@@ -17,7 +17,7 @@ from jobs.ability import check_ability
 from jobs.catalogue import Catalogue
 from jobs.errors import ConfigurationError, NotAcceptable, UnknownJob, WrongValue
 from jobs.requests import TrainRequest, parse_request
-from jobs.settings import Settings
+from jobs.settings import Settings, read_settings
 from models.checkpoint import CheckpointError, LoadedModel
 from twofold.client import ClipFile, Representation, Source, as_numbers
 from twofold.results import Encoded, Job, ProgressCallback, Uploaded
@@ -42,7 +42,7 @@ class Local:
     def __init__(self, settings: Settings | None = None) -> None:
         # What goes to standard output is the answer.
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-        self._settings = settings or Settings()
+        self._settings = settings or read_settings()
         self._catalogue = Catalogue(self._settings)
         self._shelf = Shelf(self._settings)
         self._decoder = Decoder()

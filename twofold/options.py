@@ -28,13 +28,27 @@ def _checked(paths: list[Path]) -> list[Path]:
     return paths
 
 
+def _models_here(incomplete: str) -> list[str]:
+    """Return the names of this machine's models, for the shell to complete: a server's may be others."""
+    from jobs.catalogue import Catalogue
+    from jobs.errors import ConfigurationError
+    from jobs.settings import read_settings
+
+    try:
+        return [name for name in Catalogue(read_settings()).models() if name.startswith(incomplete)]
+    except ConfigurationError:
+        return []  # whoever completes has no room to hear of it
+
+
 Output = Annotated[
     list[Path],
     typer.Option(
         "--output", "-o", callback=_checked, help=f"Write the result: {' '.join(REPRESENTATIONS)}; may be given again."
     ),
 ]
-Model = Annotated[str | None, typer.Option(help="A model's name; `twofold models` lists them.")]
+Model = Annotated[
+    str | None, typer.Option(help="A model's name; `twofold models` lists them.", autocompletion=_models_here)
+]
 Start = Annotated[float | None, typer.Option(help="Seconds to begin at.")]
 End = Annotated[float | None, typer.Option(help="Seconds to end at.")]
 Stride = Annotated[int | None, typer.Option(help="Take every so-many-th frame.")]

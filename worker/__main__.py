@@ -17,7 +17,7 @@ from jobs.errors import ConfigurationError, UnknownModel
 from jobs.queue import JobQueue
 from jobs.records import JobStore
 from jobs.requests import INTERACTIVE, QUEUES, TRAINING
-from jobs.settings import Settings
+from jobs.settings import Settings, read_settings
 from models.checkpoint import CheckpointError
 from worker.kinds import Tools
 from worker.logs import configure_logs
@@ -38,11 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--burst", action="store_true", help="end when the queue is empty")
     chosen = parser.parse_args(arguments)
     configure_logs()
-    settings = Settings()
-    torch.set_num_threads(threads_for(chosen.queue, settings))
-    if chosen.queue == TRAINING:
-        os.nice(10)  # it takes what those who wait for an answer leave
     try:
+        settings = read_settings()
+        torch.set_num_threads(threads_for(chosen.queue, settings))
+        if chosen.queue == TRAINING:
+            os.nice(10)  # it takes what those who wait for an answer leave
         bench = lay_out(settings, decoding=chosen.queue != INTERACTIVE)
     except ConfigurationError as error:
         print(f"worker: {error}", file=sys.stderr, flush=True)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from redis.exceptions import RedisError
 
 from jobs.connection import connect
+from jobs.errors import ConfigurationError
 from jobs.requests import QUEUES, SERVED
-from jobs.settings import Settings
+from jobs.settings import read_settings
 from jobs.workers import announced
 
 
@@ -20,7 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--queue", choices=QUEUES, action="append", help="once for each queue; by default interactive and batch"
     )
     queues = parser.parse_args(arguments).queue or SERVED
-    settings = Settings()
+    try:
+        settings = read_settings()
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
     if settings.redis_url is None:
         print("TWOFOLD_REDIS_URL is not set: workers announce themselves there", file=sys.stderr)
         return 1

@@ -26,7 +26,7 @@ from jobs.errors import ConfigurationError
 from jobs.queue import JobQueue, reap
 from jobs.records import JobStore
 from jobs.requests import QUEUES, SERVED, TRAINING
-from jobs.settings import Settings
+from jobs.settings import Settings, read_settings
 from worker.logs import configure_logs
 
 log = structlog.get_logger("supervisor")
@@ -249,8 +249,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--queue", choices=QUEUES, action="append", help="once for each worker; all that are served by default"
     )
+    chosen = parser.parse_args(arguments)
     try:
-        return supervise(Settings(), parser.parse_args(arguments).queue or ())
+        return supervise(read_settings(), chosen.queue or ())
     except ConfigurationError as error:
         print(f"supervisor: {error}", file=sys.stderr, flush=True)
         return EXIT_CONFIGURATION

@@ -18,21 +18,12 @@ def twofold(*arguments: str | Path, **environment: str) -> subprocess.CompletedP
     return subprocess.run(command, capture_output=True, text=True, check=False, env={"COLUMNS": "80", **environment})
 
 
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    from PIL import Image
-
-    path = tmp_path / "clip.png"
-    Image.new("RGB", (64, 64), "red").save(path)
-    return path
-
-
 def test_help_fits_a_screen_and_names_every_command():
     done = twofold("--help")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) <= 40
     asking = ("encode", "swap", "grid", "predict", "sample", "interpolate", "decode")
-    for command in ("up", "serve", "worker", *asking, "train", "evaluate", "models", "samples"):
+    for command in ("up", "serve", "worker", "config", *asking, "train", "evaluate", "models", "samples"):
         assert f"│ {command} " in done.stdout
 
 
@@ -79,6 +70,7 @@ def test_the_server_may_be_named_by_the_environment(picture):
         (["sample", "--clip", __file__, "--job", "x"], "one of --clip and --job"),
         (["sample", "--identities", "9"], "8"),
         (["interpolate", "x"], "Missing argument 'last'"),
+        (["interpolate", "no-such-file.mp4", "x"], "neither a file nor the id of a job"),
         (["interpolate", "x", "y", "--part", "all"], "both"),
         (["decode", __file__], "no codes that can be read"),
         (["no-such-command"], "No such command"),
@@ -87,7 +79,37 @@ def test_the_server_may_be_named_by_the_environment(picture):
 def test_wrong_usage_is_told_with_code_2(arguments, said):
     done = twofold(*arguments)
     assert done.returncode == 2
-    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert said in done.stderr
+    assert done.stderr.startswith("twofold: ")
+    assert done.stderr.count("\n") == 1  # one readable line,
+    assert " --help` says what there is" in done.stderr  # and where to go on
+    assert not done.stdout
+
+
+def test_for_machines_wrong_usage_is_json_too():
+    done = twofold("grid", "--size", "99", "--json")
+    assert done.returncode == 2
+    assert "31" in json.loads(done.stderr)["detail"]
+
+
+def test_nothing_asked_shows_help():
+    done = twofold()
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "encode" in done.stdout
+
+
+def test_a_shell_completes_commands_options_and_models():
+    def completed(words: str) -> list[str]:
+        said = {"_TWOFOLD_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        code = "import sys; sys.argv = ['twofold']; from twofold.cli import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"COLUMNS": "80", **said}
+        ).stdout.split()
+
+    assert completed("twofold enc") == ["encode"]
+    assert completed("twofold swap --transfer ") == ["raw", "prior"]
+    assert "--max-frames" in completed("twofold encode --m")
+    assert "faces-vae" in completed("twofold encode --model ")
 
 
 def test_a_wrong_setting_is_told_by_its_name():

@@ -1,49 +1,33 @@
 """The client against the real API (without a worker), and against a network that fails."""
 
 import io
-import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 
-from jobs.errors import Canceled, Problem, QueueFull, UnknownClip, UnknownJob, UnknownModel, WrongValue
-from jobs.settings import Settings
-from service.app import create_app
-from twofold import connection
+from jobs.errors import (
+    Canceled,
+    ConfigurationError,
+    KeyInUse,
+    Problem,
+    QueueFull,
+    UnknownClip,
+    UnknownJob,
+    UnknownModel,
+    WrongValue,
+)
+from twofold import connection, network
 from twofold.client import Client, ServerUnreachable, WaitedTooLong
-from twofold.listening import address_of, listening
 from twofold.results import Job
 
 
 @pytest.fixture
-def client(redis_url: str, tmp_path: Path, models_dir: Path) -> Iterator[Client]:
-    settings = Settings(
-        redis_url=redis_url, data_dir=tmp_path / "data", models_dir=models_dir, default_model="mine", port=0
-    )
-    with listening(settings) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            with Client(address_of(listener), timeout=1) as made:
-                yield made
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    from PIL import Image
-
-    path = tmp_path / "face.png"
-    Image.new("RGB", (64, 64), "red").save(path)
-    return path
+def client(server_url: str) -> Iterator[Client]:
+    with Client(server_url, timeout=1) as made:
+        yield made
 
 
 def test_a_submitted_clip_waits_in_the_queue_and_can_be_canceled(client, picture):
@@ -151,7 +135,7 @@ def over(answer: Callable[[httpx.Request], httpx.Response]) -> Client:
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(connection.time, "sleep", slept.append)
+    monkeypatch.setattr(network.time, "sleep", slept.append)
     return slept
 
 
@@ -182,26 +166,117 @@ def test_a_server_that_stays_busy_is_told(pauses):
         pytest.raises(QueueFull, match="full"),
     ):
         client.models()
-    assert len(pauses) == connection.TRIES - 1
+    assert len(pauses) == connection.BUSY_TRIES - 1
 
 
-def test_a_request_whose_answer_was_lost_is_sent_again_only_if_it_changes_nothing(pauses):
+def test_a_request_whose_answer_was_lost_is_sent_again_only_where_that_is_safe(pauses):
     asked = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request.method)
+        asked.append((request.method, request.headers.get("Idempotency-Key")))
         raise httpx.ReadError("cut off")
 
     with over(answer) as client:
         with pytest.raises(ServerUnreachable, match="cut off"):
             client.submit_encode(io.BytesIO(b"pictures"))
-        assert asked == ["POST"]
+        ((method, key),) = set(asked)
+        assert (method, len(asked)) == ("POST", len(connection.STRANGER) + 1)
+        assert key is not None
+        del asked[:]
         with pytest.raises(ServerUnreachable):
-            client.models()
-        assert asked[1:] == ["GET"] * connection.TRIES
+            client.cancel("0" * 32)
+        assert len(asked) == len(connection.STRANGER) + 1
+        del asked[:]
+        with pytest.raises(ServerUnreachable):
+            network.finished(client._server._ask("POST", "/encode"))
+        assert asked == [("POST", None)]
 
 
-def test_what_a_proxy_says_is_told_as_it_is():
+def test_another_request_has_another_key(pauses):
+    keys = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers["Idempotency-Key"])
+        return httpx.Response(202, json=JOB)
+
+    with over(answer) as client:
+        client.submit_sample(seed=1)
+        client.submit_sample(seed=1)
+    assert len(set(keys)) == 2
+
+
+def test_a_key_that_a_dead_server_holds_is_given_up(pauses):
+    """The server is killed while it reads; the next one finds the key held by nobody, and for long."""
+    keys = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers["Idempotency-Key"])
+        if len(keys) == 1:
+            raise httpx.ReadError("killed")
+        if keys[-1] == keys[0]:
+            headers = {"Retry-After": "2", "Content-Type": "application/problem+json"}
+            return httpx.Response(409, json=KeyInUse("held").to_dict(), headers=headers)
+        return httpx.Response(202, json=JOB)
+
+    with over(answer) as client:
+        assert client.submit_encode(io.BytesIO(b"pictures")).status == "queued"
+    assert len(keys) == 4
+    assert pauses[1:] == [2, 2]
+
+
+def test_a_file_that_can_be_read_only_once_is_sent_only_once(pauses):
+    class Piped(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.read())
+        raise httpx.ReadError("cut off")
+
+    with over(answer) as client, pytest.raises(ServerUnreachable):
+        client.submit_encode(Piped(b"pictures"))
+    assert len(asked) == 1
+
+
+def test_a_server_that_was_there_is_given_time_to_start_again(pauses):
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if 1 < len(asked) < 10:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200, json=[])
+
+    with over(answer) as client:
+        assert client.models() == client.models() == []
+    assert sum(pauses) > 20
+
+
+def test_what_answers_and_is_no_twofold_is_told():
+    with (
+        over(lambda request: httpx.Response(200, text="<html>hello</html>")) as client,
+        pytest.raises(ServerUnreachable, match="no Twofold server"),
+    ):
+        client.models()
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "said"),
+    [("http://a:port", None, "no address"), ("http://a", "ключ", "copied whole"), ("http://a", "a\nb", "copied whole")],
+)
+def test_an_address_or_a_key_that_cannot_be_one_is_told_at_once(url, key, said):
+    with pytest.raises(ConfigurationError, match=said):
+        Client(url, key=key)
+
+
+def test_an_address_without_its_scheme_is_told(pauses):
+    with Client("localhost:8000") as client, pytest.raises(ServerUnreachable, match=r"such as http://127"):
+        client.models()
+
+
+def test_what_a_proxy_says_is_told_as_it_is(pauses):
     with (
         over(lambda request: httpx.Response(502, text="<html>Bad gateway</html>")) as client,
         pytest.raises(Problem, match=r"502.*Bad gateway"),
