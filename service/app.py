@@ -94,6 +94,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        separate_input_output_schemas=False,
         max_body_size=None,  # our readers of forms and of JSON count what they read, and no route reads anything else
     )
     app.state.parts = parts

@@ -112,7 +112,8 @@ def test_who_waits_gets_the_representation_he_accepts(served):
     [
         ("/sample", {"seed": -1}, "seed"),
         ("/sample", {"seed": 2**32}, "seed"),
-        ("/sample", {"seed": 1.0}, "seed"),
+        ("/sample", {"seed": 1.5}, "seed"),
+        ("/sample", {"seed": 2.0**60}, "seed"),
         ("/sample", {"seed": True}, "seed"),
         ("/sample", {"seed": "3"}, "seed"),
         ("/sample", {"identities": 0}, "identities"),
