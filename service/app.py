@@ -48,7 +48,8 @@ from service.webhooks import Webhooks
 WEB = Path(__file__).parent / "web"
 REAP_EVERY = 5.0  # seconds
 SWEEP_EVERY = 600.0
-ASKED = ["Authorization", "X-API-Key", "Content-Type", "Prefer", "Idempotency-Key", "Range", "Last-Event-ID"]
+ASKED = ["Authorization", "X-API-Key", "Content-Type", "Prefer", "Idempotency-Key", "Last-Event-ID"]
+ASKED += ["Range", "If-Range", "If-None-Match"]
 TOLD = ["Location", "ETag", "Link", "Retry-After", "Preference-Applied", "Content-Range", "Content-Location"]
 log = logging.getLogger(__name__)
 
@@ -94,8 +95,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the contract names each path once; any other is 404, as a problem
         generate_unique_id_function=lambda route: route.name,
-        separate_input_output_schemas=False,
         max_body_size=None,  # our readers of forms and of JSON count what they read, and no route reads anything else
     )
     app.state.parts = parts

@@ -124,11 +124,13 @@ async def read_events(
     if last_event_id is not None and not EVENT_ID.fullmatch(last_event_id):
         raise WrongValue.for_field("Last-Event-ID", f"expected the id of an event, got {last_event_id!r:.60}")
     record = await run_in_threadpool(find_job, parts, owner, job_id)
-    last = await parts.waiting.last_id(job_id)
-    # An id past the last one is not of this stream; whoever sends it has seen all that there is.
-    after = min(last_event_id or BEGINNING, last, key=order_of)
-    if record.ended_at_all and after == last:
-        return Response(status_code=204)  # tells an EventSource not to come again
+    after = last_event_id or BEGINNING
+    if last_event_id is not None or record.ended_at_all:
+        last = await parts.waiting.last_id(job_id)
+        # An id past the last one is not of this stream; whoever sends it has seen all that there is.
+        after = min(after, last, key=order_of)
+        if record.ended_at_all and after == last:
+            return Response(status_code=204)  # tells an EventSource not to come again
     return StreamingResponse(
         _stream(parts, job_id, after),
         media_type="text/event-stream",
