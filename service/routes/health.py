@@ -31,13 +31,13 @@ class Ready(BaseModel):
     workers: dict[str, int]
 
 
-@get_and_head(router, "/livez", openapi_extra=OPEN)
+@get_and_head(router, "/livez", responses=described(400, 403), openapi_extra=OPEN)
 async def livez() -> Alive:
     """Say that the process answers; asks nobody else, and needs no thread that a slow Redis may hold."""
     return Alive()
 
 
-@get_and_head(router, "/readyz", responses=described(503), openapi_extra=OPEN)
+@get_and_head(router, "/readyz", responses=described(400, 403, 503), openapi_extra=OPEN)
 def readyz(parts: PartsDep) -> Ready:
     """Say whether a job would be run: Redis answers and a warm worker has announced itself."""
     try:

@@ -44,7 +44,7 @@ function tryJson(path, examples, encode) {
 }
 
 function tryForm(path, description, schema) {
-  const shell = (description ?? "").split("`")[1]?.replace("http://127.0.0.1:8000", location.origin) ?? "";
+  const shell = (description ?? "").split("`")[1]?.replace(/https?:\/\/[^/]+/, location.origin) ?? "";
   const answer = element("div", { "aria-live": "polite" });
   const isFile = (one) => (one.items ?? one).format === "binary";
   const files = Object.entries(schema.properties).filter(([, one]) => isFile(one)).map(([name, one]) =>

@@ -61,6 +61,20 @@ def test_models_are_told_with_what_a_user_needs_to_know(warm):
     assert warm.http.get("/models/..%2F..%2Fx").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/models", "/models/tiny", "/jobs", "/openapi.json"])
+def test_what_can_be_read_has_a_head(warm, path):
+    head = warm.http.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert int(head.headers["Content-Length"]) > 0
+    assert head.headers["Content-Type"] == warm.http.get(path).headers["Content-Type"]
+
+
+def test_a_path_has_one_spelling(served):
+    for path in ["/jobs/", "/encode/", "/livez/"]:
+        answer = served.http.get(path)
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+
+
 def test_unknown_paths_are_404_and_wrong_methods_405_with_allow(served):
     answer = served.http.get("/nowhere")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")

@@ -39,6 +39,11 @@ def test_samples_are_one_json_object_away(served):
     assert served.store.redis.lrange("rq:queue:twofold-interactive", 0, -1) == [f"{record.id}-1".encode()]
 
 
+def test_a_whole_number_may_be_written_with_a_point(served):
+    request = request_of(served, served.http.post("/sample", json={"seed": 7.0, "frames": 16.0}))
+    assert (request.seed, request.frames, type(request.seed)) == (7, 16, int)
+
+
 def test_what_is_not_said_is_the_default_and_null_says_nothing(served):
     request = request_of(served, served.http.post("/sample", json={}))
     assert (request.seed, request.identities, request.frames, request.static) == (0, 1, 40, None)
