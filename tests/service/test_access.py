@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from jobs.errors import ConfigurationError
+from jobs.errors import ConfigurationError, Problem
 from jobs.settings import Settings
 from jobs.workers import withdraw
 from service.app import WEB, create_app
@@ -140,7 +140,8 @@ def test_a_failure_of_ours_shows_no_traceback(served, monkeypatch):
 
 
 def test_every_problem_has_a_page_of_its_own(served):
-    for slug in ["too-many-frames", "wrong-value", "queue-full"]:
+    assert {"too-many-frames", "wrong-value", "queue-full", "not-json", "refused"} <= set(Problem.known)
+    for slug in Problem.known:
         answer = served.http.get(f"/problems/{slug}")
         assert answer.status_code == 200
         assert answer.headers["Content-Type"].startswith("text/html")
