@@ -12,7 +12,7 @@ from typing import Any
 from redis import Redis
 
 PREFIX = "twofold:"
-EVENT_ID = re.compile(r"\d{1,20}-\d{1,20}")
+EVENT_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")  # two counts of 64 bits to Redis, which refuses larger ones
 TERMINAL = frozenset({"succeeded", "failed", "canceled"})
 BEGINNING = "0-0"
 
@@ -29,6 +29,12 @@ class Event:
     def final(self) -> bool:
         """Whether it is the job's last: `result` comes before it."""
         return self.name == "status" and self.data.get("status") in TERMINAL
+
+
+def order_of(event_id: str) -> tuple[int, int]:
+    """Return what ids are ordered by: a time, and a count within it."""
+    time, _, count = event_id.partition("-")
+    return int(time), int(count)
 
 
 def stream_key(job_id: str) -> str:

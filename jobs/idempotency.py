@@ -17,8 +17,8 @@ class Claim:
     """A key while its request is being read: held by this request, or kept from an earlier one."""
 
     def __init__(self, redis: Redis, owner: str, key: str, kept_for: int) -> None:
-        if not 0 < len(key) <= LONGEST or not key.isprintable():
-            raise WrongValue.for_field("Idempotency-Key", f"expected 1 to {LONGEST} printable characters")
+        if not 0 < len(key) <= LONGEST or not (key.isascii() and key.isprintable()):
+            raise WrongValue.for_field("Idempotency-Key", f"expected 1 to {LONGEST} printable ASCII characters")
         self.redis = redis
         self.kept_for = kept_for
         self.key = f"{PREFIX}idempotency:{hashlib.sha256(f'{owner}:{key}'.encode()).hexdigest()}"

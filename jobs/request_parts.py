@@ -15,27 +15,31 @@ TRAINING = "training"  # served where training is enabled; its jobs take minutes
 QUEUES = (INTERACTIVE, BATCH, TRAINING)
 SERVED = (INTERACTIVE, BATCH)
 
+EXACT = 2.0**53  # from here on a double has no odd numbers
+
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Content = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 def _whole(value: Any) -> Any:
-    """Refuse what Python would kindly turn into an int: true, 1.0, 1_000, Arabic digits."""
+    """Refuse what Python would kindly turn into an int: true, "1.0", 1_000, Arabic digits."""
     if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,20}", value.strip(" ")):
         return int(value)
     return _count(value)
 
 
 def _count(value: Any) -> Any:
-    """Refuse text too: in JSON a number is a number."""
+    """Refuse text too: in JSON a number is a number, and 2.0 is 2, which many a client cannot tell apart."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
+        return int(value)
     raise ValueError(f"expected a whole number, got {value!r:.60}")
 
 
 def _decimal(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch(
-        r"[+-]?[0-9]{0,15}\.?[0-9]{1,15}([eE][+-]?[0-9]{1,2})?", value.strip(" ")
+        r"[+-]?[0-9]{0,20}\.?[0-9]{1,40}([eE][+-]?[0-9]{1,3})?", value.strip(" ")
     ):
         return float(value)
     if isinstance(value, int | float) and not isinstance(value, bool):

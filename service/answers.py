@@ -77,9 +77,12 @@ def _file(parts: Parts, request: Request, record: JobRecord, artifact: Artifact,
     headers = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept", "Content-Location": _url(record, wanted)}
     if not parts.artifacts.exists(artifact.sha256):
         raise Gone(f"the results of job {record.id} are no longer stored; make the request again")
-    if not_modified(request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers=headers)
-    check_range(request.headers.get("range"), artifact.bytes)
+    # Both mean something to GET and HEAD alone (RFC 9110, §13.1.2 and §14.2), as FileResponse knows of ranges, too.
+    if request.method in ("GET", "HEAD"):
+        if not_modified(request.headers.get("if-none-match"), tag):
+            return Response(status_code=304, headers=headers)
+        if request.headers.get("if-range") in (None, tag):
+            check_range(request.headers.get("range"), artifact.bytes)
     return FileResponse(
         parts.artifacts.path(artifact.sha256),
         media_type=MEDIA_TYPES[wanted],

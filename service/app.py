@@ -49,8 +49,13 @@ from service.webhooks import Webhooks
 WEB = Path(__file__).parent / "web"
 REAP_EVERY = 5.0  # seconds
 SWEEP_EVERY = 600.0
-ASKED = ["Authorization", "X-API-Key", "Content-Type", "Prefer", "Idempotency-Key", "Range", "Last-Event-ID"]
+ASKED = ["Authorization", "X-API-Key", "Content-Type", "Prefer", "Idempotency-Key", "Last-Event-ID"]
+ASKED += ["Range", "If-Range", "If-None-Match"]
 TOLD = ["Location", "ETag", "Link", "Retry-After", "Preference-Applied", "Content-Range", "Content-Location"]
+DESCRIPTION = """\
+A request that makes a job answers 202 with the job, whose id leads to its state, events and result under /jobs; with
+`Prefer: wait=N` it answers 200 with the result itself, in the representation that `Accept` or `?format=` names. Every
+failure is a problem (RFC 9457), `application/problem+json`, whose type is explained at its path, /problems/SLUG."""
 log = logging.getLogger(__name__)
 
 
@@ -91,10 +96,13 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Twofold",
         summary="Turns a video into a static code and a dynamic code a frame, and serves them.",
+        description=DESCRIPTION,
         version="0.1.0",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the contract names each path once; any other is 404, as a problem
+        generate_unique_id_function=lambda route: route.name,
         max_body_size=None,  # our readers of forms and of JSON count what they read, and no route reads anything else
     )
     app.state.parts = parts

@@ -6,15 +6,31 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from jobs.connection import unavailable
 from jobs.errors import InternalError, Malformed, NotAllowed, Problem, UnknownPath, WrongValue
+from service.headers import ALWAYS_RETRY_AFTER, RETRY_AFTER, UNSATISFIED_RANGE, WHO_ARE_YOU
 
 MEDIA_TYPE = "application/problem+json"
+KEYS = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "a key, where this server has keys: the operator makes one with `twofold keys add NAME`",
+    },
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same key under another name"},
+}
+HEADERS = {
+    401: WHO_ARE_YOU,
+    409: RETRY_AFTER,
+    416: UNSATISFIED_RANGE,
+    429: ALWAYS_RETRY_AFTER,
+    503: ALWAYS_RETRY_AFTER,
+}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 log = logging.getLogger(__name__)
 
@@ -27,14 +43,14 @@ class FieldProblem(BaseModel):
 
 
 class ProblemView(BaseModel):
-    """A problem, as the API's description states it."""
+    """A problem (RFC 9457): what went wrong, in words for people and in a type for programs."""
 
-    type: str = "/problems/wrong-value"
-    title: str
+    type: str = Field(description="/problems/SLUG: where it is explained", examples=["/problems/wrong-value"])
+    title: str = Field(description="the same for every problem of this type")
     status: int
-    detail: str
-    instance: str
-    errors: list[FieldProblem] | None = None
+    detail: str = Field(description="what came, what was expected, what to do")
+    instance: str = Field(description="the path that was asked")
+    errors: list[FieldProblem] = Field(default=[], description="each wrong field; absent where none is to blame")
 
 
 def problem_response(problem: Problem, path: str) -> JSONResponse:
@@ -51,7 +67,14 @@ def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of these problems."""
     titles = {kind.status: kind.title for kind in reversed(Problem.known.values())}
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemView"}}}
-    return {status: {"description": titles.get(status, "Problem"), "content": content} for status in statuses}
+    return {
+        status: {
+            "description": titles.get(status, "Problem"),
+            "content": content,
+            **({"headers": HEADERS[status]} if status in HEADERS else {}),
+        }
+        for status in statuses
+    }
 
 
 def install(app: FastAPI) -> None:
@@ -88,12 +111,11 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
             f"{request.method} is not possible here; possible are {allowed}", headers={"Allow": allowed}
         )
         return problem_response(problem, request.url.path)
-    if error.status_code >= 500:
-        return problem_response(InternalError("internal error"), request.url.path)
-    problem = Malformed(str(error.detail))
-    response = problem_response(problem, request.url.path)
-    response.status_code = error.status_code
-    return response
+    kind = next((one for one in Problem.known.values() if one.status == error.status_code), None)
+    if kind is None:
+        kind = InternalError if error.status_code >= 500 else Malformed
+    detail = "internal error" if kind.status >= 500 else str(error.detail)
+    return problem_response(kind(detail, headers=error.headers), request.url.path)
 
 
 def _methods(request: Request) -> list[str]:
@@ -120,28 +142,30 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
 
 
 def describe_schema(app: FastAPI) -> None:
-    """Put the problem's form into the API's description, where every described response refers to it."""
+    """Put into the API's description what routes cannot say each for itself: the problem's form, and keys."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = made()
-            components = schema.setdefault("components", {}).setdefault("schemas", {})
+            components = schema.setdefault("components", {})
             own = ProblemView.model_json_schema(ref_template="#/components/schemas/{model}")
-            components.update(own.pop("$defs", {}))
-            components["ProblemView"] = own
+            components["schemas"].update(own.pop("$defs", {}))
+            components["schemas"]["ProblemView"] = own
             for unused in ("HTTPValidationError", "ValidationError"):
-                components.pop(unused, None)
+                components["schemas"].pop(unused, None)
+            components["securitySchemes"] = KEYS
+            schema["security"] = [{}, *({name: []} for name in KEYS)]
             for path in schema["paths"].values():
                 for operation in path.values():
-                    operation["responses"] |= _in_our_form(operation["responses"])
+                    operation["responses"] = _in_our_form(operation["responses"])
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _in_our_form(responses: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI announces its own 422 wherever a route has parameters; ours is another."""
-    if "HTTPValidationError" not in str(responses.get("422", "")):
-        return {}
-    return {"422": described(422)[422]}
+    """Take out FastAPI's own 422, which it announces wherever a route has parameters, and let nothing be too good."""
+    said = {status: one for status, one in responses.items() if "HTTPValidationError" not in str(one)}
+    ours = {str(status): one for status, one in described(500).items()}
+    return dict(sorted((ours | said).items()))

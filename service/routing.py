@@ -1,11 +1,11 @@
 """GET and HEAD as one route: FastAPI, unlike Starlette, gives a GET route no HEAD."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
-Endpoint = Callable[..., Response | Awaitable[Response]]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 def get_and_head(router: APIRouter, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:

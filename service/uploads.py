@@ -219,7 +219,7 @@ class _FormReader:
             raise Malformed("a part of the form has no Content-Disposition: form-data with a name")
         self._name = _text(options[b"name"], "a field's name")
         self._count(len(self._name))
-        if b"filename" not in options and b"filename*" not in options:
+        if b"filename" not in options and b"filename*" not in options and not self._is_nameless_file():
             self._text = bytearray()
             return
         allowed = self.shape.files.get(self._name, 0)
@@ -228,6 +228,11 @@ class _FormReader:
             raise WrongValue.for_field(self._name[:80], detail)
         name = options.get(b"filename", b"").decode("utf-8", "replace")
         self._file = FormFile(self._name, name, self.store.writer())
+
+    def _is_nameless_file(self) -> bool:
+        """Whether a part without a file's name is one all the same, which RFC 7578 (§4.2) allows: its type says so."""
+        kind, _ = parse_options_header(self._headers.get(b"content-type"))
+        return self._name in self.shape.files and kind.startswith((b"video/", b"image/", b"application/octet-stream"))
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._file is None:

@@ -1,9 +1,9 @@
 """What the API says about jobs and models: the JSON of `GET /jobs/{id}` and `GET /models`."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from jobs.catalogue import ModelEntry
 from jobs.records import JobRecord
@@ -11,6 +11,9 @@ from service.negotiation import FORMATS
 
 Kind = Literal["encode", "swap", "latent-grid", "sample", "interpolate", "predict", "decode", "train"]
 Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
+
+
+PROBLEM = {"anyOf": [{"$ref": "#/components/schemas/ProblemView"}, {"type": "null"}]}
 
 
 class JobView(BaseModel):
@@ -30,7 +33,7 @@ class JobView(BaseModel):
     ended: datetime | None
     expires: datetime | None = Field(description="when the job and its results are deleted")
     results: dict[str, str] = Field(description="URL of each representation, by media type")
-    error: dict[str, Any] | None = Field(description="the problem of a failed job")
+    error: Annotated[dict[str, Any] | None, WithJsonSchema(PROBLEM)] = Field(description="the problem of a failed job")
 
     @classmethod
     def of(cls, record: JobRecord, position: int | None) -> "JobView":

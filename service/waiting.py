@@ -85,9 +85,10 @@ class Waiting:
                             return True
         return False
 
-    async def has_more(self, job_id: str, after: str) -> bool:
-        """Whether a job's stream has events after an id."""
-        return bool(await self.redis.xrange(stream_key(job_id), min=f"({after}", count=1))
+    async def last_id(self, job_id: str) -> str:
+        """Return the id of a job's latest event."""
+        entries: Any = await self.redis.xrevrange(stream_key(job_id), count=1)
+        return next(parse_entries(entries)).id if entries else BEGINNING
 
     async def _subscribe(self, key: str, bell: asyncio.Event) -> None:
         self.bells[key].add(bell)

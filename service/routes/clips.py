@@ -12,6 +12,8 @@ from jobs.errors import WrongValue
 from jobs.magic import sniff
 from service.clips import find_clip
 from service.forms import CLIP_FORM
+from service.headers import CLIP_LOCATION
+from service.parameters import ClipPath
 from service.parts import OwnerDep, Parts, PartsDep
 from service.problems import described
 from service.routing import get_and_head
@@ -35,7 +37,10 @@ class ClipView(BaseModel):
     "",
     status_code=201,
     response_model=ClipView,
-    responses=described(400, 401, 403, 408, 413, 415, 422, 503, 507),
+    responses={
+        201: {"description": "The clip", "headers": CLIP_LOCATION},
+        **described(400, 401, 403, 408, 413, 415, 422, 503, 507),
+    },
     openapi_extra=CLIP_FORM,
 )
 async def upload(request: Request, parts: PartsDep, owner: OwnerDep) -> Response:
@@ -49,14 +54,14 @@ async def upload(request: Request, parts: PartsDep, owner: OwnerDep) -> Response
     return JSONResponse(_view(clip), status_code=201, headers={"Location": f"/clips/{clip.id}"})
 
 
-@get_and_head(router, "/{clip_id}", response_model=ClipView, responses=described(401, 404, 422, 503))
-def read_clip(clip_id: str, parts: PartsDep, owner: OwnerDep) -> Response:
+@get_and_head(router, "/{clip_id}", response_model=ClipView, responses=described(400, 401, 403, 404, 422, 503))
+def read_clip(clip_id: ClipPath, parts: PartsDep, owner: OwnerDep) -> Response:
     """Say what is known of a clip."""
     return JSONResponse(_view(find_clip(parts, owner, clip_id)), headers={"Cache-Control": "no-store"})
 
 
-@router.delete("/{clip_id}", status_code=204, responses=described(401, 404, 422, 503))
-def delete_clip(clip_id: str, parts: PartsDep, owner: OwnerDep) -> Response:
+@router.delete("/{clip_id}", status_code=204, responses=described(400, 401, 403, 404, 422, 503))
+def delete_clip(clip_id: ClipPath, parts: PartsDep, owner: OwnerDep) -> Response:
     """Forget a clip; a job that still uses its content keeps that to its end."""
     find_clip(parts, owner, clip_id)
     for sha256 in ClipStore(parts.store).delete(owner, clip_id):

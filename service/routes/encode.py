@@ -1,8 +1,6 @@
 """`POST /encode`: the codes of a clip."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from jobs.errors import WrongValue
@@ -13,6 +11,7 @@ from service.claims import claimed
 from service.clips import clip_of
 from service.forms import ENCODE_FORM, described_job
 from service.negotiation import parse_prefer
+from service.parameters import IdempotencyKey, MovingFormat, Prefer
 from service.parts import OwnerDep, Parts, PartsDep
 from service.submission import submit
 from service.uploads import Form, FormShape, read_form
@@ -26,9 +25,9 @@ async def encode(
     request: Request,
     parts: PartsDep,
     owner: OwnerDep,
-    format: Annotated[str | None, Query(description="json, png, mp4, webp, gif or npz")] = None,
-    prefer: Annotated[str | None, Header(description="wait=SECONDS")] = None,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    format: MovingFormat = None,
+    prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Queue the encoding of a clip: its static code, its dynamic code a frame, and how well it fits the model."""
     preference = parse_prefer(prefer, parts.settings.wait_max)

@@ -1,5 +1,7 @@
 """`/livez` and `/readyz`: whether the process lives, and whether work would be done."""
 
+from typing import Any
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 from redis.exceptions import RedisError
@@ -10,8 +12,10 @@ from jobs.requests import QUEUES
 from jobs.workers import announced
 from service.parts import PartsDep
 from service.problems import described
+from service.routing import get_and_head
 
 router = APIRouter(tags=["health"])
+OPEN: dict[str, Any] = {"security": []}  # asked by what starts and watches processes, which has no key
 
 
 class Alive(BaseModel):
@@ -27,13 +31,13 @@ class Ready(BaseModel):
     workers: dict[str, int]
 
 
-@router.get("/livez")
+@get_and_head(router, "/livez", responses=described(400, 403), openapi_extra=OPEN)
 async def livez() -> Alive:
     """Say that the process answers; asks nobody else, and needs no thread that a slow Redis may hold."""
     return Alive()
 
 
-@router.get("/readyz", responses=described(503))
+@get_and_head(router, "/readyz", responses=described(400, 403, 503), openapi_extra=OPEN)
 def readyz(parts: PartsDep) -> Ready:
     """Say whether a job would be run: Redis answers and a warm worker has announced itself."""
     try:

@@ -1,8 +1,8 @@
 """`POST /interpolate`: the path between the codes of two frames."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from jobs.errors import WrongValue
@@ -10,9 +10,10 @@ from jobs.idempotency import Claim
 from jobs.records import JobRecord
 from service.answers import answer_submission, wanted_format
 from service.claims import claimed
-from service.forms import INTERPOLATE_FIELDS, described_job, json_body
+from service.forms import INTERPOLATE_BODY, INTERPOLATE_FIELDS, described_job
 from service.json_bodies import read_json, text_field
 from service.negotiation import parse_prefer
+from service.parameters import IdempotencyKey, MovingFormat, Prefer
 from service.parts import OwnerDep, Parts, PartsDep
 from service.submission import codes_of, find_encode, submit
 
@@ -23,15 +24,15 @@ router = APIRouter(tags=["make a job"])
     "/interpolate",
     status_code=202,
     responses=described_job("interpolate"),
-    openapi_extra=json_body(INTERPOLATE_FIELDS, "ends"),
+    openapi_extra=INTERPOLATE_BODY,
 )
 async def interpolate(
     request: Request,
     parts: PartsDep,
     owner: OwnerDep,
-    format: Annotated[str | None, Query(description="json, png, mp4, webp, gif or npz")] = None,
-    prefer: Annotated[str | None, Header(description="wait=SECONDS")] = None,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    format: MovingFormat = None,
+    prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Go from the codes of one frame to those of another in equal steps: the motion, the identity, or both."""
     preference = parse_prefer(prefer, parts.settings.wait_max)

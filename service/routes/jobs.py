@@ -2,38 +2,58 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, get_args
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from jobs.errors import AlreadyFinished, WrongValue
-from jobs.events import BEGINNING, EVENT_ID, Event
+from jobs.events import BEGINNING, EVENT_ID, Event, order_of
 from jobs.listing import list_jobs
 from jobs.records import JobRecord
 from service.answers import result_response, view_of, wanted_format
-from service.forms import result_content
+from service.forms import described_parts, result_content
+from service.headers import ALL_ABOUT_A_RESULT, NEXT_PAGE
 from service.negotiation import KINDS
+from service.parameters import IF_NONE_MATCH, MOVING, RANGE, JobPath
 from service.parts import OwnerDep, Parts, PartsDep
 from service.problems import described
+from service.results import AnyResult
 from service.routing import get_and_head
 from service.submission import find_job
 from service.views import JobsView, JobView, Kind, Status, result_urls
 
 router = APIRouter(prefix="/jobs", tags=["read a job"])
+CURSOR = {"type": "string", "pattern": "^[0-9]{1,16}-[0-9a-f]{32}$"}
+EVENT = {"type": "string", "pattern": "^[0-9]{1,19}-[0-9]{1,19}$"}
+KIND = {"type": "string", "enum": list(get_args(Kind))}
+STATUS = {"type": "string", "enum": list(get_args(Status))}
 PING = 15.0  # seconds of silence before a stream says that it is still there
 
 
-@get_and_head(router, "", response_model=JobsView, responses=described(401, 422, 503))
+Format = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "enum": MOVING}),
+    Query(description="of those that the kind has, as the job's `results` say; stands above Accept"),
+]
+
+
+@get_and_head(
+    router,
+    "",
+    response_model=JobsView,
+    responses={200: {"description": "A page of jobs", "headers": NEXT_PAGE}, **described(400, 401, 403, 422, 503)},
+)
 def read_jobs(
     parts: PartsDep,
     owner: OwnerDep,
     limit: Annotated[int, Query(ge=1, le=100, description="jobs of one page")] = 20,
-    cursor: Annotated[str | None, Query(description="`cursor` of the page before")] = None,
-    status: Annotated[Status | None, Query(description="only jobs of this status")] = None,
-    kind: Annotated[Kind | None, Query(description="only jobs of this kind")] = None,
+    cursor: Annotated[str | None, WithJsonSchema(CURSOR), Query(description="`cursor` of the page before")] = None,
+    status: Annotated[Status | None, WithJsonSchema(STATUS), Query(description="only jobs of this status")] = None,
+    kind: Annotated[Kind | None, WithJsonSchema(KIND), Query(description="only jobs of this kind")] = None,
 ) -> Response:
     """List the caller's jobs, newest first; the next page begins at `cursor`, which is null on the last one."""
     wanted = {name: value for name, value in (("status", status), ("kind", kind)) if value is not None}
@@ -46,8 +66,8 @@ def read_jobs(
     return JSONResponse(view.model_dump(mode="json"), headers=headers)
 
 
-@get_and_head(router, "/{job_id}", response_model=JobView, responses=described(401, 404, 410, 422, 503))
-def read_job(job_id: str, parts: PartsDep, owner: OwnerDep) -> Response:
+@get_and_head(router, "/{job_id}", response_model=JobView, responses=described(400, 401, 403, 404, 410, 422, 503))
+def read_job(job_id: JobPath, parts: PartsDep, owner: OwnerDep) -> Response:
     """Say where a job stands."""
     record = find_job(parts, owner, job_id)
     return _view(parts, record, 200)
@@ -56,19 +76,24 @@ def read_job(job_id: str, parts: PartsDep, owner: OwnerDep) -> Response:
 @get_and_head(
     router,
     "/{job_id}/result",
+    response_model=AnyResult,
     responses={
-        200: {"description": "The result", "content": result_content(tuple(KINDS))},
-        206: {"description": "A range of it"},
-        304: {"description": "The client has it"},
-        **described(400, 401, 404, 406, 409, 410, 416, 422, 503),
+        200: {
+            "description": "The result",
+            "content": result_content(*KINDS),
+            "headers": ALL_ABOUT_A_RESULT,
+        },
+        **described_parts(*KINDS),
+        **described(400, 401, 403, 404, 406, 409, 410, 413, 415, 422, 500, 503, 507),
     },
+    openapi_extra={"parameters": [RANGE, IF_NONE_MATCH]},
 )
 def read_result(
-    job_id: str,
+    job_id: JobPath,
     request: Request,
     parts: PartsDep,
     owner: OwnerDep,
-    format: Annotated[str | None, Query(description="json, png, webp, gif, mp4 or npz")] = None,
+    format: Format = None,
 ) -> Response:
     """Return a finished job's result in the representation that Accept or `format` names."""
     record = find_job(parts, owner, job_id)
@@ -77,25 +102,35 @@ def read_result(
 
 @router.get(
     "/{job_id}/events",
+    response_class=StreamingResponse,
     responses={
-        200: {"description": "Events `status`, `progress` and `result`", "content": {"text/event-stream": {}}},
+        200: {
+            "description": "Events `status`, `progress` and `result`, each with an id and JSON as its data",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
         204: {"description": "The job has ended and there is nothing more"},
-        **described(401, 404, 410, 422, 503),
+        **described(400, 401, 403, 404, 410, 422, 503),
     },
 )
 async def read_events(
-    job_id: str,
+    job_id: JobPath,
     parts: PartsDep,
     owner: OwnerDep,
-    last_event_id: Annotated[str | None, Header(description="resumes after this event")] = None,
+    last_event_id: Annotated[
+        str | None, WithJsonSchema(EVENT), Header(description="resumes after the event of this id")
+    ] = None,
 ) -> Response:
     """Stream what happens to a job, from its beginning or after `Last-Event-ID`, without loss or repeats."""
     if last_event_id is not None and not EVENT_ID.fullmatch(last_event_id):
         raise WrongValue.for_field("Last-Event-ID", f"expected the id of an event, got {last_event_id!r:.60}")
     record = await run_in_threadpool(find_job, parts, owner, job_id)
     after = last_event_id or BEGINNING
-    if record.ended_at_all and not await parts.waiting.has_more(job_id, after):
-        return Response(status_code=204)  # tells an EventSource not to come again
+    if last_event_id is not None or record.ended_at_all:
+        last = await parts.waiting.last_id(job_id)
+        # An id past the last one is not of this stream; whoever sends it has seen all that there is.
+        after = min(after, last, key=order_of)
+        if record.ended_at_all and after == last:
+            return Response(status_code=204)  # tells an EventSource not to come again
     return StreamingResponse(
         _stream(parts, job_id, after),
         media_type="text/event-stream",
@@ -104,13 +139,23 @@ async def read_events(
 
 
 @router.delete(
-    "/{job_id}", response_model=JobView, responses={202: {"model": JobView}, **described(401, 404, 409, 410, 422, 503)}
+    "/{job_id}",
+    response_model=JobView,
+    responses={
+        200: {"description": "It waited, and is canceled; or with purge, it and its results are deleted"},
+        202: {"description": "It is running, and is canceled at its next step", "model": JobView},
+        **described(400, 401, 403, 404, 409, 410, 422, 503),
+    },
 )
 def cancel_job(
-    job_id: str,
+    job_id: JobPath,
     parts: PartsDep,
     owner: OwnerDep,
-    purge: Annotated[str, Query(description="true also deletes inputs and results, now")] = "false",
+    purge: Annotated[
+        str,
+        WithJsonSchema({"type": "string", "enum": ["true", "false"], "default": "false"}),
+        Query(description="true also deletes inputs and results, now"),
+    ] = "false",
 ) -> Response:
     """Cancel a job: at once while it waits (200), at its next step while it runs (202)."""
     if purge not in ("true", "false"):

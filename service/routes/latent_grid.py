@@ -1,40 +1,97 @@
 """`GET /latent-grid`: the dynamic plane of one identity, as a picture that an `<img>` can show."""
 
+import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from jobs.errors import WrongValue
 from jobs.records import JobRecord
 from service.answers import REVALIDATE, answer_submission, wanted_format
-from service.forms import described_job
-from service.negotiation import Preference, parse_prefer
+from service.forms import described_job, described_parts
+from service.negotiation import KINDS, Preference, parse_prefer
+from service.parameters import IF_NONE_MATCH, JOB_ID, RANGE, SEED, Prefer
 from service.parts import OwnerDep, Parts, PartsDep
 from service.routing import get_and_head
 from service.submission import codes_of, find_encode, submit
 
 router = APIRouter(tags=["make a job"])
 DEFAULT_WAIT = 30.0  # seconds
+SECONDS = re.compile(r"[0-9]{1,20}(\.[0-9]{0,40})?|[0-9]{1,20}(\.[0-9]{0,40})?[eE][+-]?[0-9]{1,3}", re.ASCII)
 KNOWN = frozenset({"model", "digest", "static_job", "seed", "size", "dims", "extent", "spacing", "wait", "format"})
 
 
-@get_and_head(router, "/latent-grid", responses=described_job("latent-grid"))
+ModelName = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "examples": ["faces-vae"]}),
+    Query(description="a name, or NAME@sha256:… for a lasting address"),
+]
+Digest = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}),
+    Query(description="sha256:…, the same promise as a parameter of its own"),
+]
+StaticJob = Annotated[
+    str | None, WithJsonSchema(JOB_ID), Query(description="the id of a finished encode, for its identity; no seed then")
+]
+SeedText = Annotated[
+    str | None,
+    WithJsonSchema(SEED | {"examples": [3]}),
+    Query(description="draws an identity from the prior; 0 when nothing is said"),
+]
+Size = Annotated[
+    str | None,
+    WithJsonSchema({"type": "integer", "minimum": 2, "maximum": 31, "default": 9, "examples": [5]}),
+    Query(description="pictures along each side"),
+]
+Dims = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "pattern": "^(auto|principal|[0-9]{1,4},[0-9]{1,4})$", "default": "auto"}),
+    Query(description="auto, principal (axes), or two different dimensions such as 0,1"),
+]
+Extent = Annotated[
+    str | None,
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 10, "default": 2.5}),
+    Query(description="half the plane's width in prior standard deviations"),
+]
+Spacing = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "enum": ["linear", "quantile"], "default": "linear"}),
+    Query(description="equal steps, or steps of equal probability"),
+]
+Wait = Annotated[
+    str | None,
+    WithJsonSchema({"type": "number", "minimum": 0}),
+    Query(description="seconds to wait for the picture, 30 when nothing is said, 60 at most"),
+]
+Format = Annotated[
+    str | None, WithJsonSchema({"type": "string", "enum": list(KINDS["latent-grid"])}), Query(description="or Accept")
+]
+
+
+@get_and_head(
+    router,
+    "/latent-grid",
+    responses={**described_job("latent-grid"), **described_parts("latent-grid")},
+    openapi_extra={"parameters": [RANGE, IF_NONE_MATCH]},
+)
 async def latent_grid(
     request: Request,
     parts: PartsDep,
     owner: OwnerDep,
-    model: Annotated[str | None, Query(description="a name, or NAME@sha256:… for a lasting address")] = None,
-    digest: Annotated[str | None, Query(description="sha256:…, the same promise as a parameter of its own")] = None,
-    static_job: Annotated[str | None, Query(description="a finished encode, for its identity")] = None,
-    seed: Annotated[str | None, Query(description="draws an identity from the prior; 0 when nothing is said")] = None,
-    size: Annotated[str, Query(description="2 to 31 pictures a side")] = "9",
-    dims: Annotated[str, Query(description="auto, principal (axes), or two dimensions such as 0,1")] = "auto",
-    extent: Annotated[str, Query(description="in prior standard deviations")] = "2.5",
-    spacing: Annotated[str, Query(description="linear or quantile")] = "linear",
-    wait: Annotated[str | None, Query(description="seconds to wait for the picture, 30 when nothing is said")] = None,
-    format: Annotated[str | None, Query(description="png, json or npz")] = None,
-    prefer: Annotated[str | None, Header(description="wait=SECONDS or respond-async")] = None,
+    model: ModelName = None,
+    digest: Digest = None,
+    static_job: StaticJob = None,
+    seed: SeedText = None,
+    size: Size = None,
+    dims: Dims = None,
+    extent: Extent = None,
+    spacing: Spacing = None,
+    wait: Wait = None,
+    format: Format = None,
+    prefer: Prefer = None,
 ) -> Response:
     """Decode the dynamic plane of one identity on a grid; waits for it, so that an `<img>` may point here."""
     unknown = sorted(set(request.query_params) - KNOWN)
@@ -46,7 +103,8 @@ async def latent_grid(
     wanted = wanted_format("latent-grid", request, format)
     if seed is None and static_job is None:
         seed = "0"
-    said = {"seed": seed, "size": size, "dims": dims, "extent": extent, "spacing": spacing}
+    asked = {"seed": seed, "size": size, "dims": dims, "extent": extent, "spacing": spacing}
+    said = {name: value for name, value in asked.items() if value is not None}
     name = f"{model or parts.catalogue.default}@{digest}" if digest else model
     record = await run_in_threadpool(_submit, parts, owner, name, static_job, said)
     lasting = name is not None and "@" in name
@@ -70,6 +128,6 @@ def _preference(prefer: str | None, wait: str | None, longest: float) -> Prefere
         return preference if preference.wait is not None else Preference(0.0, respond_async=True)
     if wait is None:
         return Preference(min(DEFAULT_WAIT, longest))
-    if not wait.isascii() or not wait.replace(".", "", 1).isdigit() or len(wait) > 12:
+    if not SECONDS.fullmatch(wait):
         raise WrongValue.for_field("wait", f"expected seconds, 0 to {longest:g}, got {wait!r:.40}")
     return Preference(min(float(wait), longest), preference.respond_async)

@@ -6,14 +6,19 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from service.parts import PartsDep
 from service.problems import described
+from service.routing import get_and_head
 
 router = APIRouter(tags=["health"])
 
 
-@router.get(
+@get_and_head(
+    router,
     "/metrics",
     response_class=Response,
-    responses={200: {"description": "Metrics", "content": {"text/plain": {}}}, **described(401, 503)},
+    responses={
+        200: {"description": "Metrics", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        **described(400, 401, 403, 503),
+    },
 )
 def metrics(parts: PartsDep) -> Response:
     """Tell this process's answers, and the queue and the jobs, in Prometheus' text form."""

@@ -5,12 +5,13 @@ from fastapi import APIRouter
 from jobs.workers import announced
 from service.parts import Parts, PartsDep
 from service.problems import described
+from service.routing import get_and_head
 from service.views import ModelsView, ModelView
 
 router = APIRouter(prefix="/models", tags=["models"])
 
 
-@router.get("", responses=described(401, 503))
+@get_and_head(router, "", responses=described(400, 401, 403, 503))
 def read_models(parts: PartsDep) -> ModelsView:
     """List the models, with what each has learnt from and how well."""
     loaded = _loaded(parts)
@@ -18,7 +19,7 @@ def read_models(parts: PartsDep) -> ModelsView:
     return ModelsView(models=[ModelView.of(entry, parts.catalogue.default, loaded) for entry in entries])
 
 
-@router.get("/{name}", responses=described(401, 404, 503))
+@get_and_head(router, "/{name}", responses=described(400, 401, 403, 404, 503))
 def read_model(name: str, parts: PartsDep) -> ModelView:
     """Describe one model."""
     return ModelView.of(parts.catalogue.find(name), parts.catalogue.default, _loaded(parts))

@@ -1,8 +1,6 @@
 """`POST /predict`: the frames that follow the first ones of a clip."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from jobs.errors import WrongValue
@@ -13,6 +11,7 @@ from service.claims import claimed
 from service.clips import clip_of
 from service.forms import PREDICT_FIELDS, PREDICT_FORM, described_job
 from service.negotiation import parse_prefer
+from service.parameters import IdempotencyKey, MovingFormat, Prefer
 from service.parts import OwnerDep, Parts, PartsDep
 from service.submission import model_and_codes, submit
 from service.uploads import Form, FormShape, read_form
@@ -26,9 +25,9 @@ async def predict(
     request: Request,
     parts: PartsDep,
     owner: OwnerDep,
-    format: Annotated[str | None, Query(description="json, png, mp4, webp, gif or npz")] = None,
-    prefer: Annotated[str | None, Header(description="wait=SECONDS")] = None,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    format: MovingFormat = None,
+    prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Queue the prediction of a clip's next frames from its first ones: the mean future, or samples."""
     preference = parse_prefer(prefer, parts.settings.wait_max)

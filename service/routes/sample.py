@@ -1,31 +1,32 @@
 """`POST /sample`: new identities and motions, or new motions of one identity."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from jobs.idempotency import Claim
 from jobs.records import JobRecord
 from service.answers import answer_submission, wanted_format
 from service.claims import claimed
-from service.forms import SAMPLE_FIELDS, described_job, json_body
+from service.forms import SAMPLE_BODY, SAMPLE_FIELDS, described_job
 from service.json_bodies import read_json, text_field
 from service.negotiation import parse_prefer
+from service.parameters import IdempotencyKey, MovingFormat, Prefer
 from service.parts import OwnerDep, Parts, PartsDep
 from service.submission import model_and_codes, submit
 
 router = APIRouter(tags=["make a job"])
 
 
-@router.post("/sample", status_code=202, responses=described_job("sample"), openapi_extra=json_body(SAMPLE_FIELDS))
+@router.post("/sample", status_code=202, responses=described_job("sample"), openapi_extra=SAMPLE_BODY)
 async def sample(
     request: Request,
     parts: PartsDep,
     owner: OwnerDep,
-    format: Annotated[str | None, Query(description="json, png, mp4, webp, gif or npz")] = None,
-    prefer: Annotated[str | None, Header(description="wait=SECONDS")] = None,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    format: MovingFormat = None,
+    prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Draw identities and their motions from the prior: whoever no clip showed, doing what none did."""
     preference = parse_prefer(prefer, parts.settings.wait_max)

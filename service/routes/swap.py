@@ -1,8 +1,8 @@
 """`POST /swap`: every static source doing every dynamic source's motion."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from jobs.errors import WrongValue
@@ -13,6 +13,7 @@ from service.claims import claimed
 from service.clips import clip_of
 from service.forms import SWAP_FORM, described_job
 from service.negotiation import parse_prefer
+from service.parameters import IdempotencyKey, MovingFormat, Prefer
 from service.parts import OwnerDep, Parts, PartsDep
 from service.submission import codes_of, find_encode, submit
 from service.uploads import Form, FormFile, FormShape, read_form
@@ -28,9 +29,9 @@ async def swap(
     request: Request,
     parts: PartsDep,
     owner: OwnerDep,
-    format: Annotated[str | None, Query(description="json, png, mp4, webp, gif or npz")] = None,
-    prefer: Annotated[str | None, Header(description="wait=SECONDS")] = None,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    format: MovingFormat = None,
+    prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Queue the swap of up to eight appearances with up to eight motions."""
     preference = parse_prefer(prefer, parts.settings.wait_max)

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from jobs.errors import NameTaken, TrainingOff, WrongValue
@@ -13,28 +14,31 @@ from jobs.train_request import TrainRequest
 from service.answers import answer_submission, wanted_format
 from service.claims import claimed
 from service.clips import clip_of
-from service.forms import TRAIN_FIELDS, described_job, json_body
+from service.forms import TRAIN_BODY, TRAIN_FIELDS, described_job
 from service.json_bodies import read_json, text_field
-from service.negotiation import parse_prefer
+from service.negotiation import KINDS, parse_prefer
+from service.parameters import IdempotencyKey, Prefer
 from service.parts import OwnerDep, Parts, PartsDep
 from service.submission import submit
 
 router = APIRouter(tags=["make a job"])
 
 
-@router.post(
-    "/train",
-    status_code=202,
-    responses=described_job("train"),
-    openapi_extra=json_body(TRAIN_FIELDS, "name", "clips"),
-)
+LearntFormat = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "enum": list(KINDS["train"])}),
+    Query(description="the representation to answer with, where the request waits; stands above Accept"),
+]
+
+
+@router.post("/train", status_code=202, responses=described_job("train"), openapi_extra=TRAIN_BODY)
 async def train(
     request: Request,
     parts: PartsDep,
     owner: OwnerDep,
-    format: Annotated[str | None, Query(description="json or png")] = None,
-    prefer: Annotated[str | None, Header(description="wait=SECONDS")] = None,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    format: LearntFormat = None,
+    prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Queue the training of a model on uploaded clips.
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from jobs.errors import ConfigurationError
+from jobs.errors import ConfigurationError, Problem
 from jobs.settings import Settings
 from jobs.workers import withdraw
 from service.app import WEB, create_app
@@ -59,6 +59,20 @@ def test_models_are_told_with_what_a_user_needs_to_know(warm):
     assert warm.http.get("/models/other").json()["loaded"] is False
     assert warm.http.get("/models/nobody").status_code == 404
     assert warm.http.get("/models/..%2F..%2Fx").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/models", "/models/tiny", "/jobs", "/openapi.json"])
+def test_what_can_be_read_has_a_head(warm, path):
+    head = warm.http.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert int(head.headers["Content-Length"]) > 0
+    assert head.headers["Content-Type"] == warm.http.get(path).headers["Content-Type"]
+
+
+def test_a_path_has_one_spelling(served):
+    for path in ["/jobs/", "/encode/", "/livez/"]:
+        answer = served.http.get(path)
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
 
 
 def test_unknown_paths_are_404_and_wrong_methods_405_with_allow(served):
@@ -126,7 +140,8 @@ def test_a_failure_of_ours_shows_no_traceback(served, monkeypatch):
 
 
 def test_every_problem_has_a_page_of_its_own(served):
-    for slug in ["too-many-frames", "wrong-value", "queue-full"]:
+    assert {"too-many-frames", "wrong-value", "queue-full", "not-json", "refused"} <= set(Problem.known)
+    for slug in Problem.known:
         answer = served.http.get(f"/problems/{slug}")
         assert answer.status_code == 200
         assert answer.headers["Content-Type"].startswith("text/html")

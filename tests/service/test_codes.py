@@ -39,6 +39,11 @@ def test_samples_are_one_json_object_away(served):
     assert served.store.redis.lrange("rq:queue:twofold-interactive", 0, -1) == [f"{record.id}-1".encode()]
 
 
+def test_a_whole_number_may_be_written_with_a_point(served):
+    request = request_of(served, served.http.post("/sample", json={"seed": 7.0, "frames": 16.0}))
+    assert (request.seed, request.frames, type(request.seed)) == (7, 16, int)
+
+
 def test_what_is_not_said_is_the_default_and_null_says_nothing(served):
     request = request_of(served, served.http.post("/sample", json={}))
     assert (request.seed, request.identities, request.frames, request.static) == (0, 1, 40, None)
@@ -112,7 +117,8 @@ def test_who_waits_gets_the_representation_he_accepts(served):
     [
         ("/sample", {"seed": -1}, "seed"),
         ("/sample", {"seed": 2**32}, "seed"),
-        ("/sample", {"seed": 1.0}, "seed"),
+        ("/sample", {"seed": 1.5}, "seed"),
+        ("/sample", {"seed": 2.0**60}, "seed"),
         ("/sample", {"seed": True}, "seed"),
         ("/sample", {"seed": "3"}, "seed"),
         ("/sample", {"identities": 0}, "identities"),

@@ -2,6 +2,8 @@
 
 import hashlib
 
+import pytest
+
 from jobs.errors import TooManyFrames, WorkerLost
 
 MP4 = b"\x00\x00\x00\x18ftypisom" + bytes(3000)
@@ -206,6 +208,26 @@ def test_the_same_key_is_the_same_job_and_another_body_under_it_is_422(served):
     assert answer.status_code == 422
     assert "Idempotency-Key" in answer.json()["detail"]
     assert served.job(served.encode(headers={"Idempotency-Key": "key-2"})) != first
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "clé".encode("latin-1"), "ключ".encode()])
+def test_a_key_is_printable_ascii_of_a_length(served, key):
+    answer = served.encode(headers={"Idempotency-Key": key})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+
+
+def test_a_sum_of_decimals_is_a_number_too(served):
+    request = served.store.get(served.job(served.encode(start=str(0.1 + 0.2), end="1e1"))).request
+    assert (request["start"], request["end"]) == (0.1 + 0.2, 10.0)
+
+
+def test_a_file_without_a_name_is_one_where_its_type_says_so(served):
+    head = b'--q\r\nContent-Disposition: form-data; name="video"\r\n'
+    for kind, status in [(b"Content-Type: video/mp4\r\n", 202), (b"", 422), (b"Content-Type: text/plain\r\n", 422)]:
+        content = head + kind + b"\r\n" + MP4 + b"\r\n--q--\r\n"
+        headers = {"Content-Type": "multipart/form-data; boundary=q"}
+        answer = served.http.post("/encode", content=content, headers=headers)
+        assert answer.status_code == status, (kind, answer.text)
 
 
 def test_a_refused_request_lets_go_of_its_key(served):

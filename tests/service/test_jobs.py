@@ -7,6 +7,7 @@ import time
 import pytest
 
 from jobs.errors import NoVideo
+from tests.service.conftest import RESULTS
 
 UNKNOWN = "0" * 32
 
@@ -132,6 +133,15 @@ def test_ranges(served):
     assert ranged("bytes=" + ",".join(f"{n}-{n}" for n in range(101))).status_code == 200
     assert ranged("bytes=0-0,4-5").status_code == 206
     assert served.http.get(url, headers={"Range": "bytes=0-0", "If-Range": '"other"'}).status_code == 200
+    assert served.http.get(url, headers={"Range": f"bytes={size}-", "If-Range": '"other"'}).status_code == 200
+
+
+def test_what_is_meant_for_reading_says_nothing_to_a_request_that_makes_a_job(served):
+    job_id = served.finished_encode()
+    tag = served.http.get(f"/jobs/{job_id}/result").headers["ETag"]
+    for header in [{"If-None-Match": tag}, {"Range": "bytes=0-0"}, {"Range": "bytes=99999-"}]:
+        answer = served.encode(headers={"Prefer": "wait=5", **header})
+        assert (answer.status_code, answer.content) == (200, RESULTS["application/json"])
 
 
 def test_head_is_get_without_the_body(served):
@@ -267,6 +277,18 @@ def test_a_stream_resumes_where_it_broke_without_loss_or_repeats(served):
     url = f"/jobs/{job_id}/events"
     assert served.http.get(url, headers={"Last-Event-ID": whole[-1][0]}).status_code == 204
     assert served.http.get(url, headers={"Last-Event-ID": "nonsense"}).status_code == 422
+    # More than the 64 bits that Redis has for each half.
+    assert served.http.get(url, headers={"Last-Event-ID": f"{2**64}-0"}).status_code == 422
+
+
+def test_a_stream_asked_for_after_an_id_that_is_yet_to_come_still_tells_the_end(served):
+    job_id = served.job(served.encode())
+    later = "9" * 19 + "-0"
+    worker = served.work_next()
+    events = read_stream(served, job_id, last_event_id=later)
+    worker.join()
+    assert (events[-1][1], events[-1][2]["status"]) == ("status", "succeeded")
+    assert served.http.get(f"/jobs/{job_id}/events", headers={"Last-Event-ID": later}).status_code == 204
 
 
 def test_many_who_wait_share_one_blocking_connection(served):

@@ -184,3 +184,17 @@ def test_pages_of_named_origins_may_ask_and_no_others(make_served):
 def test_cors_is_off_unless_origins_are_named(served):
     answer = served.http.get("/models", headers={"Origin": "https://lab.example"})
     assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_what_the_description_says_is_open_is_and_all_else_needs_a_key(keyed, alice):
+    said = keyed.http.get("/openapi.json").json()
+    assert {} in said["security"], "a server need not have keys"
+    for path, operations in said["paths"].items():
+        for method, operation in operations.items():
+            answer = keyed.http.request(method, path.replace("{", "").replace("}", ""))
+            closed = "security" not in operation
+            assert (answer.status_code == 401) == closed, (method, path)
+            assert ("401" in operation["responses"]) == closed, (method, path)
+            if closed:
+                assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert alice.http.get("/models").status_code == 200

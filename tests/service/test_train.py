@@ -95,3 +95,11 @@ def test_one_clip_twice_is_not_two(school):
     answer = school.http.post("/train", json={"name": "mine", "clips": [clip, clip]})
     assert answer.status_code == 422
     assert "each clip once" in answer.json()["detail"]
+
+
+def test_the_example_in_the_description_is_taken_with_ids_of_ones_own(school):
+    body = school.http.get("/openapi.json").json()["paths"]["/train"]["post"]["requestBody"]
+    (example,) = body["content"]["application/json"]["examples"].values()
+    assert "POST /clips" in example["description"]
+    assert school.http.post("/train", json=example["value"]).status_code == 404
+    assert school.http.post("/train", json={**example["value"], "clips": upload(school)}).status_code == 202
