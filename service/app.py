@@ -12,16 +12,16 @@ from fastapi.staticfiles import StaticFiles
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.artifacts import ArtifactStore
 from jobs.callbacks import Secrets
 from jobs.catalogue import Catalogue
 from jobs.connection import connect, connect_async
-from jobs.errors import ConfigurationError
+from jobs.errors import ConfigurationError, StorageUnavailable
 from jobs.keys import Keyring
 from jobs.listing import trim
 from jobs.queue import JobQueue, only_one, reap
 from jobs.records import JobStore
 from jobs.settings import Settings
+from jobs.stores import artifact_store
 from jobs.sweeper import purge_asked, sweep
 from service import problems
 from service.access import Door
@@ -57,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Return the ASGI application over the Redis of `settings.redis_url`. Redis need not be up yet.
 
     Raises:
-        ConfigurationError: the settings name no Redis.
+        ConfigurationError: the settings name no Redis, or a bucket that cannot be used.
 
     """
     if settings.redis_url is None:
@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings=settings,
         store=store,
         queue=JobQueue(redis, settings),
-        artifacts=ArtifactStore(settings.artifact_dir, settings.min_free_bytes),
+        artifacts=artifact_store(settings),
         catalogue=Catalogue(settings),
         waiting=Waiting(connect_async(settings.redis_url)),
         keyring=Keyring(settings.own_keys_file),
@@ -121,7 +121,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def _chores(parts: Parts, redis: Redis) -> None:
     """Take back the jobs of dead workers and remove what nobody uses, taking turns with the other API processes."""
     while True:
-        with contextlib.suppress(RedisError):
+        with contextlib.suppress(RedisError, StorageUnavailable):
             await asyncio.to_thread(_chore, parts, redis)
         await asyncio.sleep(REAP_EVERY)
 

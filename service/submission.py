@@ -1,5 +1,6 @@
 """From a request to its job: sources are looked up, files published, the record made once, the queue told."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from redis.exceptions import RedisError
 from jobs.ability import check_ability
 from jobs.callbacks import checked_callback
 from jobs.catalogue import ModelEntry
-from jobs.errors import Gone, Problem, UnknownJob, WrongValue
+from jobs.errors import Gone, Problem, StorageUnavailable, UnknownJob, WrongValue
 from jobs.idempotency import Claim
 from jobs.records import JOB_ID, JobRecord
 from jobs.requests import JobRequest, parse_request
@@ -47,8 +48,9 @@ def submit(
         if claim is not None:
             claim.keep(request.fingerprint(owner), record.id)
     except (RedisError, Problem):
-        for sha256 in _unused(parts, job_id, fresh):
-            parts.artifacts.delete(sha256)
+        with contextlib.suppress(StorageUnavailable):  # the sweeper finds what stays
+            for sha256 in _unused(parts, job_id, fresh):
+                parts.artifacts.delete(sha256)
         raise
     return record
 

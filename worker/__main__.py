@@ -11,14 +11,15 @@ from collections.abc import Sequence
 import structlog
 import torch
 
-from jobs.artifacts import ArtifactStore
 from jobs.connection import connect
 from jobs.errors import ConfigurationError, UnknownModel
 from jobs.queue import JobQueue
 from jobs.records import JobStore
 from jobs.requests import BATCH, QUEUES
 from jobs.settings import Settings
+from jobs.stores import artifact_store
 from models.checkpoint import CheckpointError
+from worker.attempt import PATIENCE
 from worker.kinds import Tools
 from worker.logs import configure_logs
 from worker.media import Decoder
@@ -59,7 +60,8 @@ def lay_out(settings: Settings, decoding: bool = True) -> Bench:
     """Load the default model and gather what every job needs.
 
     Raises:
-        ConfigurationError: there is no Redis address, no such device, no default model, or it cannot be loaded.
+        ConfigurationError: there is no Redis address, no such device, no default model, it cannot be loaded, or
+            the settings name a bucket that cannot be used.
 
     """
     if settings.redis_url is None:
@@ -71,7 +73,7 @@ def lay_out(settings: Settings, decoding: bool = True) -> Bench:
         raise ConfigurationError(f"the default model cannot be served: {error}") from error
     redis = connect(settings.redis_url)
     store = JobStore(redis, settings)
-    artifacts = ArtifactStore(settings.artifact_dir, settings.min_free_bytes)
+    artifacts = artifact_store(settings, PATIENCE)
     decoder = Decoder()
     if decoding:
         decoder.prepare()
