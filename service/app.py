@@ -25,6 +25,7 @@ from jobs.stores import artifact_store
 from jobs.sweeper import purge_asked, sweep
 from service import problems
 from service.access import Door
+from service.following import Following
 from service.metrics import Counting, Metrics
 from service.parts import Parts
 from service.routes import (
@@ -49,7 +50,9 @@ WEB = Path(__file__).parent / "web"
 REAP_EVERY = 5.0  # seconds
 SWEEP_EVERY = 600.0
 ASKED = ["Authorization", "X-API-Key", "Content-Type", "Prefer", "Idempotency-Key", "Range", "Last-Event-ID"]
+ASKED += ["X-Request-ID", "Traceparent"]
 TOLD = ["Location", "ETag", "Link", "Retry-After", "Preference-Applied", "Content-Range", "Content-Location"]
+TOLD += ["X-Request-ID"]
 log = logging.getLogger(__name__)
 
 
@@ -114,6 +117,7 @@ def create_app(settings: Settings) -> FastAPI:
             max_age=600,
         )
     app.add_middleware(Counting, metrics=parts.metrics)
+    app.add_middleware(Following)
     problems.describe_schema(app)
     return app
 

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from redis.exceptions import RedisError
 
 from jobs.ability import check_ability
@@ -17,6 +18,7 @@ from service.parts import Parts
 from service.uploads import FormFile
 
 CODES = "application/x-npz"
+log = structlog.get_logger(__name__)
 
 
 def submit(
@@ -71,6 +73,7 @@ def _create(parts: Parts, job_id: str, request: JobRequest, owner: str, callback
         record = parts.store.create_once(job_id, request, owner, most=most, callback=callback)
     if record.id == job_id:
         parts.queue.deliver(record)
+    log.info("took a job" if record.id == job_id else "has the job already", job=record.id, kind=record.kind)
     return record
 
 

@@ -13,15 +13,16 @@ import torch
 
 from jobs.connection import connect
 from jobs.errors import ConfigurationError, UnknownModel
+from jobs.logs import configure_logs
 from jobs.queue import JobQueue
 from jobs.records import JobStore
 from jobs.requests import BATCH, QUEUES
 from jobs.settings import Settings
 from jobs.stores import artifact_store
+from jobs.tracing import configure_tracing, end_tracing
 from models.checkpoint import CheckpointError
 from worker.attempt import PATIENCE
 from worker.kinds import Tools
-from worker.logs import configure_logs
 from worker.media import Decoder
 from worker.shelf import Shelf
 from worker.supervisor import EXIT_CONFIGURATION
@@ -38,10 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pulse", type=int, help="file descriptor of the supervisor's pipe")
     parser.add_argument("--burst", action="store_true", help="end when the queue is empty")
     chosen = parser.parse_args(arguments)
-    configure_logs()
     settings = Settings()
+    configure_logs(settings)
     torch.set_num_threads(threads_for(chosen.queue, settings))
     try:
+        configure_tracing(settings, "worker")
         bench = lay_out(settings, decoding=chosen.queue == BATCH)
     except ConfigurationError as error:
         print(f"worker: {error}", file=sys.stderr, flush=True)
@@ -53,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     worker.work(burst=chosen.burst, logging_level="WARNING")
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what RQ set up means nothing after its loop
     bench.close()
+    end_tracing()
     return 0
 
 

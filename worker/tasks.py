@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 from redis.exceptions import RedisError
 from rq.timeouts import JobTimeoutException
+from structlog.contextvars import bound_contextvars
 
 from jobs.artifacts import Artifact, ArtifactStore
 from jobs.errors import GpuOutOfMemory, InternalError, JobTimeout, Problem
@@ -18,7 +19,9 @@ from jobs.records import JobStore
 from jobs.requests import BATCH
 from worker.attempt import Attempt, Stopped, Why
 from worker.kinds import Tools, perform
+from worker.meter import measured
 from worker.shelf import Shelf
+from worker.telling import telling
 
 log = structlog.get_logger(__name__)
 
@@ -52,8 +55,10 @@ def run_job(job_id: str) -> None:
         log.info("nothing to do", job=job_id)
         return
     bench.attempt = attempt
+    record = attempt.record
     try:
-        _attempt(bench, attempt)
+        with bound_contextvars(job=record.id, request=record.asked_by), telling(bench.store.redis, record):
+            _attempt(bench, attempt)
     except (SystemExit, KeyboardInterrupt):
         _hand_back(bench, attempt)  # told to stop at once: another worker shall do it
         raise
@@ -65,9 +70,11 @@ def run_job(job_id: str) -> None:
 
 def _attempt(bench: Bench, attempt: Attempt) -> None:
     record = attempt.record
-    logger = log.bind(job=record.id, kind=record.kind, attempt=record.attempts)
+    logger = log.bind(kind=record.kind, attempt=record.attempts)
     try:
-        ended = attempt.commit(_work(bench, attempt))
+        results = _work(bench, attempt)
+        with measured("result"):
+            ended = attempt.commit(results)
         logger.info("succeeded" if ended else "refused: canceled, or held by another attempt")
     except Stopped as stopped:
         if stopped.why is Why.CANCELED:
@@ -92,12 +99,16 @@ def _work(bench: Bench, attempt: Attempt) -> dict[str, Artifact]:
     """Return the result's artifacts, by media type."""
     record = attempt.record
     attempt.report("loading", 0.0)
-    loaded = bench.shelf.take(record.model, record.digest)
+    with measured("load"):
+        loaded = bench.shelf.take(record.model, record.digest)
     results = {}
     makers = perform(record.parsed_request(), loaded, bench.tools, attempt.report)
     for media_type, make in makers:
         attempt.report("rendering", 0.92)
-        results[media_type] = bench.artifacts.write(make())
+        with measured("render"):
+            content = make()
+        with measured("result"):
+            results[media_type] = bench.artifacts.write(content)
     return results
 
 

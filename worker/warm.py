@@ -24,6 +24,7 @@ from jobs.queue import OnlyOurJob, rq_queue
 from jobs.workers import WarmWorker as Announcement
 from jobs.workers import announce, withdraw
 from worker.attempt import Why
+from worker.meter import gpu_memory, memory
 from worker.tasks import BENCH, Bench
 
 log = structlog.get_logger(__name__)
@@ -132,7 +133,14 @@ class WarmWorker(SimpleWorker):
         shelf = self.bench.shelf
         announce(
             self.bench.store.redis,
-            Announcement(name=self.name, queue=self.queue_name, device=shelf.device, models=shelf.loaded),
+            Announcement(
+                name=self.name,
+                queue=self.queue_name,
+                device=shelf.device,
+                models=shelf.loaded,
+                memory=memory(),
+                gpu_memory=gpu_memory(),
+            ),
             ANNOUNCED_FOR,
         )
 
