@@ -250,6 +250,8 @@ def in_parts(run: Callable[[Tensor], Tensor], inputs: Tensor, part: int = CHUNK)
             rows = inputs[at : at + part]
             with measured("forward", frames=len(rows), batch=True):
                 outputs.append(run(rows))
+                if outputs[-1].is_cuda:
+                    torch.cuda.synchronize()  # until then the GPU has only been told what to do
         except torch.cuda.OutOfMemoryError as error:
             if part == 1:
                 raise GpuOutOfMemory("the GPU has no room for a single frame; try again later") from error

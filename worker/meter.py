@@ -1,7 +1,7 @@
 """How long each step of a job takes and how many frames it moves, measured where the work is done.
 
 The functions that work know neither queue nor metrics: they wrap a step in `measured`, and where an attempt has laid
-out a meter, it counts. `twofold --local` has none.
+out a meter, it counts. `twofold --local` has none. Never imports torch: the side that decodes has no use for it.
 """
 
 import resource
@@ -14,8 +14,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-
-import torch
 
 from jobs.measures import Work
 
@@ -83,8 +81,6 @@ def measured(step: str, frames: int = 0, batch: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        if batch and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-            torch.cuda.synchronize()  # a GPU has only been told what to do when the call returns
         meter.add(step, began, time.perf_counter() - clock, frames)
         if batch:
             meter.batches[frames] += 1
@@ -117,8 +113,3 @@ def memory() -> int:
     except OSError:
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most if sys.platform == "darwin" else most * 1024
-
-
-def gpu_memory() -> int:
-    """Return the bytes of the GPU's memory that this process has reserved; 0 without one."""
-    return int(torch.cuda.memory_reserved()) if torch.cuda.is_initialized() else 0  # type: ignore[no-untyped-call]

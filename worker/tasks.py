@@ -54,18 +54,18 @@ def run_job(job_id: str) -> None:
     if attempt is None:
         log.info("nothing to do", job=job_id)
         return
-    bench.attempt = attempt
-    record = attempt.record
-    try:
-        with bound_contextvars(job=record.id, request=record.asked_by), telling(bench.store.redis, record):
-            _attempt(bench, attempt)
-    except (SystemExit, KeyboardInterrupt):
-        _hand_back(bench, attempt)  # told to stop at once: another worker shall do it
-        raise
-    finally:
-        bench.attempt = None
-        if attempt.record.queue == BATCH:
-            bench.tools.decoder.prepare()
+    bench.attempt, record = attempt, attempt.record
+    with bound_contextvars(job=record.id, request=record.asked_by):
+        try:
+            with telling(bench.store.redis, record):
+                _attempt(bench, attempt)
+        except (SystemExit, KeyboardInterrupt):
+            _hand_back(bench, attempt)  # told to stop at once: another worker shall do it
+            raise
+        finally:
+            bench.attempt = None
+            if record.queue == BATCH:
+                bench.tools.decoder.prepare()
 
 
 def _attempt(bench: Bench, attempt: Attempt) -> None:

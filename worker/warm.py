@@ -24,7 +24,8 @@ from jobs.queue import OnlyOurJob, rq_queue
 from jobs.workers import WarmWorker as Announcement
 from jobs.workers import announce, withdraw
 from worker.attempt import Why
-from worker.meter import gpu_memory, memory
+from worker.meter import memory
+from worker.shelf import gpu_memory
 from worker.tasks import BENCH, Bench
 
 log = structlog.get_logger(__name__)
