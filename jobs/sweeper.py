@@ -31,16 +31,21 @@ def sweep(
         StorageUnavailable: the store is a bucket that does not answer; the next sweep goes on.
 
     """
+    unfinished, unused = sweep_unfinished(artifacts, unfinished_for), 0
     now = time.time()
-    unfinished = unused = 0
-    for path in artifacts.unfinished():
-        if _age(path, now) >= unfinished_for:
-            path.unlink(missing_ok=True)
-            unfinished += 1
     for stored in artifacts.all():
         if now - stored.written.timestamp() >= unused_for and not _used(redis, stored.sha256):
             unused += artifacts.delete(stored.sha256)
     return Swept(unfinished, unused)
+
+
+def sweep_unfinished(artifacts: ArtifactStore, unfinished_for: float = UNFINISHED_FOR) -> int:
+    """Remove what a killed process of this machine had begun to write; return how many files that were."""
+    now = time.time()
+    abandoned = [path for path in artifacts.unfinished() if _age(path, now) >= unfinished_for]
+    for path in abandoned:
+        path.unlink(missing_ok=True)
+    return len(abandoned)
 
 
 def purge_asked(store: JobStore, artifacts: ArtifactStore) -> None:

@@ -56,7 +56,7 @@ def configure_tracing(settings: Settings, process: str) -> None:
 
     """
     global _provider
-    if settings.otlp_endpoint is None:
+    if not settings.otlp_endpoint:  # an empty variable means none, too
         return
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

@@ -19,9 +19,9 @@ from jobs.records import JobStore
 from jobs.requests import BATCH, QUEUES
 from jobs.settings import Settings
 from jobs.stores import artifact_store
+from jobs.sweeper import sweep_unfinished
 from jobs.tracing import configure_tracing, end_tracing
 from models.checkpoint import CheckpointError
-from worker.attempt import PATIENCE
 from worker.kinds import Tools
 from worker.media import Decoder
 from worker.shelf import Shelf
@@ -29,6 +29,7 @@ from worker.supervisor import EXIT_CONFIGURATION
 from worker.tasks import Bench
 from worker.warm import Pulse, WarmWorker
 
+BUCKET_PATIENCE = 30.0  # seconds that a job waits for a bucket that does not answer
 log = structlog.get_logger("worker")
 
 
@@ -76,7 +77,8 @@ def lay_out(settings: Settings, decoding: bool = True) -> Bench:
         raise ConfigurationError(f"the default model cannot be served: {error}") from error
     redis = connect(settings.redis_url)
     store = JobStore(redis, settings)
-    artifacts = artifact_store(settings, PATIENCE)
+    artifacts = artifact_store(settings, BUCKET_PATIENCE)
+    sweep_unfinished(artifacts)  # the API does so for a folder that is also its own
     decoder = Decoder()
     if decoding:
         decoder.prepare()

@@ -15,7 +15,7 @@ from jobs.bucket_store import BucketStore, check_url
 from jobs.errors import ConfigurationError, StorageFull, StorageUnavailable
 from jobs.settings import Settings
 from jobs.stores import artifact_store
-from jobs.sweeper import sweep
+from jobs.sweeper import sweep, sweep_unfinished
 from tests.s3 import CREDENTIALS, s3_server
 
 LARGE = os.urandom(2**20) * 11  # more than one part of an upload, and of a reader
@@ -115,6 +115,14 @@ def test_a_sweep_deletes_unused_objects_and_spares_used_ones(store, bucket, ask)
     time.sleep(1.1)  # S3's times are whole seconds
     assert sweep(store.redis, bucket, unused_for=0.0).unused == 1
     assert [one.sha256 for one in bucket.all()] == [used.sha256]
+
+
+def test_what_a_killed_process_left_on_the_local_disk_is_removed(bucket):
+    (abandoned := bucket.incoming / "abandoned").write_bytes(b"half")
+    os.utime(abandoned, (0, 0))
+    (young := bucket.incoming / "young").write_bytes(b"half")
+    assert sweep_unfinished(bucket) == 1
+    assert list(bucket.unfinished()) == [young]
 
 
 def test_writing_the_same_bytes_again_makes_them_young(bucket):
