@@ -15,7 +15,7 @@ from structlog.contextvars import bound_contextvars
 from jobs.tracing import Span, spanning
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-WATCHING = ("/livez", "/readyz", "/metrics", "/web/", "/favicon.ico")  # asked all day long; not worth a trace
+WATCHING = ("/livez", "/readyz", "/metrics", "/web/", "/favicon.ico")  # asked all day long; worth no trace and no line
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,8 @@ class Following:
             route = str(getattr(scope.get("route"), "path", "")) or "no route"
             span.rename(f"{scope['method']} {route}")
             span.tell(status=status)
-            if status >= 500 or scope["method"] not in READING:
+            watching = scope["path"].startswith(WATCHING)  # whoever starts up or balances load asks every moment
+            if not watching and (status >= 500 or scope["method"] not in READING):
                 log.info(
                     "answered",
                     method=scope["method"],

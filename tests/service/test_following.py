@@ -52,6 +52,8 @@ def store_of_old_records(served):
 def test_what_changes_something_or_fails_is_logged_with_its_problem(served):
     with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         served.http.get("/livez")
+        assert served.http.get("/readyz").status_code == 503, "as long as there is no worker, and asked every moment"
+        served.http.get("/models")
         served.http.delete("/clips/nothing", headers={"X-Request-ID": "mine"})
     (line,) = [one for one in lines if one["event"] == "answered"]
     assert (line["method"], line["path"], line["status"]) == ("DELETE", "/clips/nothing", 422)
