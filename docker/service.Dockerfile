@@ -1,4 +1,4 @@
-# The API and the page: what jobs/ and service/ need and no more, so no torch, no decoder and no weights.
+# The API and the page: what jobs/ and service/ need, extras included, and no more, so no torch, no decoder and no weights.
 #
 #   docker build -f docker/service.Dockerfile -t twofold-service .
 
@@ -10,8 +10,9 @@ WORKDIR /src
 FROM build AS dependencies
 RUN python -m venv --without-pip /opt/twofold
 COPY constraints.txt ./
-COPY requirements/jobs.txt requirements/service.txt requirements/
-RUN pip --python /opt/twofold/bin/python install -c constraints.txt -r requirements/jobs.txt -r requirements/service.txt
+COPY requirements/jobs.txt requirements/service.txt requirements/s3.txt requirements/otel.txt requirements/
+RUN pip --python /opt/twofold/bin/python install -c constraints.txt \
+    -r requirements/jobs.txt -r requirements/service.txt -r requirements/s3.txt -r requirements/otel.txt
 
 FROM build AS code
 RUN python -m venv --without-pip /opt/twofold

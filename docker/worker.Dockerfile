@@ -16,8 +16,9 @@ ARG TORCH_INDEX=
 RUN python -m venv --without-pip /opt/twofold
 COPY constraints.txt ./
 RUN pip --python /opt/twofold/bin/python install -c constraints.txt ${TORCH_INDEX:+--no-deps --index-url "$TORCH_INDEX"} torch
-COPY requirements/jobs.txt requirements/worker.txt requirements/
-RUN pip --python /opt/twofold/bin/python install -c constraints.txt -r requirements/jobs.txt -r requirements/worker.txt
+COPY requirements/jobs.txt requirements/worker.txt requirements/s3.txt requirements/otel.txt requirements/
+RUN pip --python /opt/twofold/bin/python install -c constraints.txt \
+    -r requirements/jobs.txt -r requirements/worker.txt -r requirements/s3.txt -r requirements/otel.txt
 
 FROM build AS code
 RUN python -m venv --without-pip /opt/twofold

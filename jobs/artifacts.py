@@ -1,6 +1,7 @@
 """Uploads and results as files named by what they contain: written once, never changed, shared by equal bytes.
 
-A file appears under its SHA-256 by an atomic rename and only when it is whole, so a reader never sees half of one.
+What a store of them can do. They lie in a folder (`jobs/folder_store.py`) or in a bucket (`jobs/bucket_store.py`); in
+either an artifact appears under its SHA-256 in one step and only when it is whole, so a reader never sees half of one.
 """
 
 import contextlib
@@ -10,8 +11,10 @@ import os
 import re
 import shutil
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -30,37 +33,56 @@ class Artifact:
     bytes: int
 
 
-class ArtifactStore:
-    """A folder of artifacts, `ab/abcdef…`, with unfinished ones apart in `incoming/`."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An artifact as it lies in a store."""
 
-    def __init__(self, root: Path, min_free_bytes: int = 0) -> None:
-        self.root = root
-        self.incoming = root / "incoming"
+    sha256: str
+    bytes: int
+    written: datetime  # last; writing the same bytes again counts
+
+
+class ArtifactStore(ABC):
+    """A store of artifacts, with a local folder for those that are being written, or that somebody reads as a file.
+
+    Any method but those of that folder may raise StorageUnavailable where artifacts are kept elsewhere.
+    """
+
+    def __init__(self, incoming: Path, min_free_bytes: int = 0) -> None:
+        self.incoming = incoming
         self.min_free_bytes = min_free_bytes
         self.incoming.mkdir(parents=True, exist_ok=True)
 
-    def path(self, sha256: str) -> Path:
-        """Return where an artifact is, or would be.
+    @abstractmethod
+    def find(self, sha256: str) -> Stored | None:
+        """Return what is known of an artifact, if it is here."""
 
-        Raises:
-            ValueError: the name is no SHA-256, so it must not meet a path.
+    @abstractmethod
+    def open(self, sha256: str) -> BinaryIO:
+        """Open an artifact as a local file with a descriptor, for a decoder; FileNotFoundError when it has gone."""
 
+    @abstractmethod
+    def reader(self, sha256: str) -> BinaryIO:
+        """Open an artifact to read parts of it, none of which costs the whole; FileNotFoundError when it has gone."""
+
+    @abstractmethod
+    def take_in(self, finished: Path, sha256: str) -> None:
+        """Make a file of `incoming` visible under its name; its time is now, also when the same bytes are there.
+
+        So a fresh file's age protects it from the sweeper.
         """
-        if not SHA256.fullmatch(sha256):
-            raise ValueError(f"an artifact is named by 64 lower-case hex digits, got {sha256!r:.80}")
-        return self.root / sha256[:2] / sha256
+
+    @abstractmethod
+    def delete(self, sha256: str) -> bool:
+        """Remove an artifact; False when it is known that it was not there."""
+
+    @abstractmethod
+    def all(self) -> Iterator[Stored]:
+        """Walk over every finished artifact."""
 
     def exists(self, sha256: str) -> bool:
         """Say whether the artifact is here."""
-        return self.path(sha256).is_file()
-
-    def open(self, sha256: str) -> BinaryIO:
-        """Open an artifact for reading; FileNotFoundError when it has gone."""
-        return self.path(sha256).open("rb")
-
-    def size(self, sha256: str) -> int:
-        """Return the artifact's size in bytes."""
-        return self.path(sha256).stat().st_size
+        return self.find(sha256) is not None
 
     def writer(self) -> "ArtifactWriter":
         """Begin an artifact; it is thrown away unless `publish` is called."""
@@ -73,20 +95,6 @@ class ArtifactStore:
                 writer.write(chunk)
             return writer.publish()
 
-    def delete(self, sha256: str) -> bool:
-        """Remove an artifact; False when it was not there."""
-        try:
-            self.path(sha256).unlink()
-        except FileNotFoundError:
-            return False
-        return True
-
-    def all(self) -> Iterator[Path]:
-        """Walk over every finished artifact."""
-        for folder in sorted(self.root.iterdir()):
-            if len(folder.name) == 2 and folder.is_dir():
-                yield from (path for path in folder.iterdir() if SHA256.fullmatch(path.name))
-
     def unfinished(self) -> Iterator[Path]:
         """Walk over what is being written, or was when its writer died."""
         yield from self.incoming.iterdir()
@@ -98,7 +106,7 @@ class ArtifactStore:
             StorageFull: writing `wanted` bytes would leave less than the reserve.
 
         """
-        free = shutil.disk_usage(self.root).free
+        free = shutil.disk_usage(self.incoming).free
         if free - wanted < self.min_free_bytes:
             raise StorageFull(
                 f"{free // 2**20} MiB are free on the server and {self.min_free_bytes // 2**20} MiB are the reserve; "
@@ -135,7 +143,7 @@ class ArtifactWriter:
         try:
             self.file.write(chunk)
         except OSError as error:
-            raise _full(error) from error
+            raise told(error) from error
         self.hash.update(chunk)
         self.bytes += len(chunk)
 
@@ -145,12 +153,9 @@ class ArtifactWriter:
             self.file.flush()
             os.fsync(self.file.fileno())
             self.file.close()
-            final = self.store.path(self.sha256)
-            final.parent.mkdir(exist_ok=True)
-            # Also when the same bytes are there already: the fresh file's age protects it from the sweeper.
-            self.temporary.rename(final)
+            self.store.take_in(self.temporary, self.sha256)
         except OSError as error:
-            raise _full(error) from error
+            raise told(error) from error
         return Artifact(self.sha256, self.bytes)
 
     def discard(self) -> None:
@@ -168,7 +173,20 @@ class ArtifactWriter:
         self.discard()
 
 
-def _full(error: OSError) -> Exception:
+def checked_name(sha256: str) -> str:
+    """Return an artifact's name.
+
+    Raises:
+        ValueError: it is no SHA-256, so it must not meet a path.
+
+    """
+    if not SHA256.fullmatch(sha256):
+        raise ValueError(f"an artifact is named by 64 lower-case hex digits, got {sha256!r:.80}")
+    return sha256
+
+
+def told(error: OSError) -> Exception:
+    """Return what a failure to write is to an asker: a full disk is said, anything else is ours to mend."""
     if error.errno in NO_SPACE:
         return StorageFull("the server's disk is full; try again later")
     return error

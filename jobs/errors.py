@@ -11,7 +11,7 @@
         │   FrameTooLarge, DecodeTimeout, DecoderCrashed), CannotLearn: 422
         ├── Canceled 409
         └── ours: InternalError 500 (WorkerLost, JobTimeout, GpuOutOfMemory, ModelChanged), QueueFull 503,
-            Unavailable 503, StorageFull 507
+            Unavailable 503 (StorageUnavailable), StorageFull 507
 
 A problem whose `lasting` is true will come again however often the same request is made, so its job may be reused.
 """
@@ -301,6 +301,12 @@ class Unavailable(Problem):
     """Redis does not answer, or refuses to write."""
 
     slug, title, status = "unavailable", "The service is not available", 503
+
+
+class StorageUnavailable(Unavailable):
+    """The bucket of uploads and results does not answer, or refuses."""
+
+    slug, title = "storage-unavailable", "The storage is not available"
 
 
 class QueueFull(Problem):

@@ -20,8 +20,10 @@ from jobs import transitions
 from jobs.artifacts import Artifact
 from jobs.errors import Problem, QueueFull, TooManyJobs, WorkerLost, WrongValue
 from jobs.events import PREFIX, TERMINAL
+from jobs.logs import current_request
 from jobs.requests import JobRequest, parse_request
 from jobs.settings import Settings
+from jobs.tracing import current_traceparent
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
 TO_PURGE = f"{PREFIX}to-purge"  # jobs to be forgotten as soon as they have ended
@@ -61,6 +63,8 @@ class JobRecord:
     expires: datetime | None
     results: dict[str, Artifact]  # by media type
     problem: Problem | None
+    asked_by: str = ""  # the id of the request that made the job
+    traceparent: str = ""  # of that request, where it is traced
 
     @property
     def ended_at_all(self) -> bool:
@@ -107,6 +111,8 @@ class JobRecord:
                 for media_type, entry in json.loads(fields.get("results", "{}")).items()
             },
             problem=Problem.from_dict(json.loads(problem)) if problem else None,
+            asked_by=fields.get("asked_by", ""),
+            traceparent=fields.get("traceparent", ""),
         )
 
 
@@ -154,6 +160,8 @@ class JobStore:
             "deliveries": "1",
             "execution": "",
             "cancel": "0",
+            "asked_by": current_request(),
+            "traceparent": current_traceparent(),
         }
         pairs = [part for pair in fields.items() for part in pair]
         limits = (self.settings.queue_limit, most or 0)

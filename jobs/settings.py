@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     Field,
     PositiveFloat,
     PositiveInt,
@@ -19,6 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from jobs.bucket_store import check_url as check_bucket_url
 from jobs.errors import ConfigurationError
 
 PREFIX = "TWOFOLD_"
@@ -32,7 +34,7 @@ Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute(
 class Settings(BaseSettings):
     """Deployment settings. What a model or a training run is does not belong here."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
 
     redis_password_file: Folder | None = Field(
         None, description="a file with the password of redis_url, so that it need not stand in the environment"
@@ -41,11 +43,25 @@ class Settings(BaseSettings):
         None, description="redis://, rediss:// or unix:// address; none starts the embedded server"
     )
     data_dir: Folder = Field(Path("var"), description="artifacts, and the embedded server's files")
+    artifact_url: str | None = Field(
+        None,
+        description="s3://BUCKET/PREFIX for uploads and results, with ?endpoint=… for a server of your own; "
+        "none: a folder in data_dir",
+    )
     models_dir: Folder | None = Field(
         None, description="the user's own models, beside the shipped ones; else data_dir/models"
     )
     default_model: str = "faces-vae"
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    log_format: Literal["text", "json"] = Field(
+        "text", description="of the logs: for people, or one JSON object a line"
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices("TWOFOLD_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="http(s) address of an OpenTelemetry collector that traces are sent to; none: no traces",
+    )
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
@@ -109,6 +125,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"expected origins such as https://a.example, without a path or *, got {origin!r:.80}")
         return said
 
+    @field_validator("artifact_url")
+    @classmethod
+    def _names_a_bucket(cls, url: str | None) -> str | None:
+        if url is not None:
+            check_bucket_url(url)
+        return url
+
     @field_validator("redis_url")
     @classmethod
     def _with_its_password(cls, url: str | None, info: ValidationInfo) -> str | None:
@@ -129,8 +152,13 @@ class Settings(BaseSettings):
 
     @property
     def artifact_dir(self) -> Path:
-        """The folder of uploads and results."""
+        """The folder of uploads and results, where no bucket has them."""
         return self.data_dir / "artifacts"
+
+    @property
+    def incoming_dir(self) -> Path:
+        """The folder of what is on its way to a bucket, or from there."""
+        return self.data_dir / "incoming"
 
     @property
     def own_models_dir(self) -> Path:

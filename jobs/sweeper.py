@@ -1,4 +1,4 @@
-"""Removes the files that no job has any use for: uploads cut short, results of jobs that have expired."""
+"""Removes the artifacts that no job has any use for: uploads cut short, results of jobs that have expired."""
 
 import time
 from dataclasses import dataclass
@@ -25,17 +25,27 @@ class Swept:
 def sweep(
     redis: Redis, artifacts: ArtifactStore, unfinished_for: float = UNFINISHED_FOR, unused_for: float = UNUSED_FOR
 ) -> Swept:
-    """Remove abandoned and unused files. A file is used while a job or clip that pinned it has a record."""
+    """Remove abandoned and unused ones. An artifact is used while a job or clip that pinned it has a record.
+
+    Raises:
+        StorageUnavailable: the store is a bucket that does not answer; the next sweep goes on.
+
+    """
+    unfinished, unused = sweep_unfinished(artifacts, unfinished_for), 0
     now = time.time()
-    unfinished = unused = 0
-    for path in artifacts.unfinished():
-        if _age(path, now) >= unfinished_for:
-            path.unlink(missing_ok=True)
-            unfinished += 1
-    for path in artifacts.all():
-        if _age(path, now) >= unused_for and not _used(redis, path.name):
-            unused += artifacts.delete(path.name)
+    for stored in artifacts.all():
+        if now - stored.written.timestamp() >= unused_for and not _used(redis, stored.sha256):
+            unused += artifacts.delete(stored.sha256)
     return Swept(unfinished, unused)
+
+
+def sweep_unfinished(artifacts: ArtifactStore, unfinished_for: float = UNFINISHED_FOR) -> int:
+    """Remove what a killed process of this machine had begun to write; return how many files that were."""
+    now = time.time()
+    abandoned = [path for path in artifacts.unfinished() if _age(path, now) >= unfinished_for]
+    for path in abandoned:
+        path.unlink(missing_ok=True)
+    return len(abandoned)
 
 
 def purge_asked(store: JobStore, artifacts: ArtifactStore) -> None:

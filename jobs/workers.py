@@ -1,7 +1,7 @@
 """Which workers are warm: each announces itself, its queue and its models under a key that dies with it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from redis import Redis
@@ -17,11 +17,13 @@ class WarmWorker:
     queue: str
     device: str
     models: dict[str, str]  # digests by name
+    memory: int = 0  # bytes that its process holds
+    gpu_memory: int = 0  # bytes that it has reserved on its GPU
 
 
 def announce(redis: Redis, worker: WarmWorker, seconds: float) -> None:
     """Say that a worker is warm; to be repeated well within `seconds`."""
-    said = json.dumps({"queue": worker.queue, "device": worker.device, "models": worker.models})
+    said = json.dumps({name: value for name, value in asdict(worker).items() if name != "name"})
     with redis.pipeline() as pipeline:
         pipeline.set(f"{PREFIX}worker:{worker.name}", said, px=max(1, round(seconds * 1000)))
         pipeline.sadd(f"{PREFIX}workers", worker.name)
@@ -45,4 +47,4 @@ def announced(redis: Redis) -> list[WarmWorker]:
     if dead:
         redis.srem(f"{PREFIX}workers", *dead)
     alive = [(name, json.loads(answer)) for name, answer in zip(names, answers, strict=True) if answer is not None]
-    return [WarmWorker(name, said["queue"], said["device"], said["models"]) for name, said in alive]
+    return [WarmWorker(name=name, **said) for name, said in alive]

@@ -1,7 +1,7 @@
 """How a job is answered: as JSON on its way, as a file once it has succeeded, as its problem once it has failed."""
 
 from fastapi import Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from jobs.artifacts import Artifact
@@ -9,6 +9,7 @@ from jobs.errors import Canceled, Gone, NotAcceptable, NotFinished
 from jobs.records import JobRecord
 from service.negotiation import KINDS, MEDIA_TYPES, Preference, check_range, choose, etag, not_modified
 from service.parts import Parts
+from service.stored import StoredResponse
 from service.views import JobView
 
 REVALIDATE = "private, no-cache"
@@ -27,7 +28,7 @@ async def answer_submission(
     if prefer.applied:
         headers["Preference-Applied"] = prefer.applied
     if prefer.wait is not None and record.ended_at_all:
-        response = result_response(parts, request, record, wanted, cache)
+        response = await run_in_threadpool(result_response, parts, request, record, wanted, cache)
         for name, value in headers.items():
             response.headers[name] = value
         return response
@@ -75,20 +76,21 @@ def result_response(
 def _file(parts: Parts, request: Request, record: JobRecord, artifact: Artifact, wanted: str, cache: str) -> Response:
     tag = etag(artifact.sha256, wanted)
     headers = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept", "Content-Location": _url(record, wanted)}
-    if not parts.artifacts.exists(artifact.sha256):
+    stored = parts.artifacts.find(artifact.sha256)
+    if stored is None:
         raise Gone(f"the results of job {record.id} are no longer stored; make the request again")
     # Both mean something to GET and HEAD alone (RFC 9110, §13.1.2 and §14.2), as FileResponse knows of ranges, too.
     if request.method in ("GET", "HEAD"):
         if not_modified(request.headers.get("if-none-match"), tag):
             return Response(status_code=304, headers=headers)
         if request.headers.get("if-range") in (None, tag):
-            check_range(request.headers.get("range"), artifact.bytes)
-    return FileResponse(
-        parts.artifacts.path(artifact.sha256),
+            check_range(request.headers.get("range"), stored.bytes)
+    return StoredResponse(
+        parts.artifacts,
+        stored,
         media_type=MEDIA_TYPES[wanted],
         headers=headers,
         filename=f"{record.kind}-{record.id[:8]}.{wanted}",
-        content_disposition_type="inline",
     )
 
 

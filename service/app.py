@@ -12,19 +12,20 @@ from fastapi.staticfiles import StaticFiles
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.artifacts import ArtifactStore
 from jobs.callbacks import Secrets
 from jobs.catalogue import Catalogue
 from jobs.connection import connect, connect_async
-from jobs.errors import ConfigurationError
+from jobs.errors import ConfigurationError, StorageUnavailable
 from jobs.keys import Keyring
 from jobs.listing import trim
 from jobs.queue import JobQueue, only_one, reap
 from jobs.records import JobStore
 from jobs.settings import Settings
+from jobs.stores import artifact_store
 from jobs.sweeper import purge_asked, sweep
 from service import problems
 from service.access import Door
+from service.following import Following
 from service.metrics import Counting, Metrics
 from service.parts import Parts
 from service.routes import (
@@ -50,8 +51,9 @@ WEB = Path(__file__).parent / "web"
 REAP_EVERY = 5.0  # seconds
 SWEEP_EVERY = 600.0
 ASKED = ["Authorization", "X-API-Key", "Content-Type", "Prefer", "Idempotency-Key", "Last-Event-ID"]
-ASKED += ["Range", "If-Range", "If-None-Match"]
+ASKED += ["Range", "If-Range", "If-None-Match", "X-Request-ID", "Traceparent"]
 TOLD = ["Location", "ETag", "Link", "Retry-After", "Preference-Applied", "Content-Range", "Content-Location"]
+TOLD += ["X-Request-ID"]
 DESCRIPTION = """\
 A request that makes a job answers 202 with the job, whose id leads to its state, events and result under /jobs; with
 `Prefer: wait=N` it answers 200 with the result itself, in the representation that `Accept` or `?format=` names. Every
@@ -63,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Return the ASGI application over the Redis of `settings.redis_url`. Redis need not be up yet.
 
     Raises:
-        ConfigurationError: the settings name no Redis.
+        ConfigurationError: the settings name no Redis, or a bucket that cannot be used.
 
     """
     if settings.redis_url is None:
@@ -75,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings=settings,
         store=store,
         queue=JobQueue(redis, settings),
-        artifacts=ArtifactStore(settings.artifact_dir, settings.min_free_bytes),
+        artifacts=artifact_store(settings),
         catalogue=Catalogue(settings),
         waiting=Waiting(connect_async(settings.redis_url)),
         keyring=Keyring(settings.own_keys_file),
@@ -123,6 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
             max_age=600,
         )
     app.add_middleware(Counting, metrics=parts.metrics)
+    app.add_middleware(Following)
     problems.describe_schema(app)
     return app
 
@@ -130,7 +133,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def _chores(parts: Parts, redis: Redis) -> None:
     """Take back the jobs of dead workers and remove what nobody uses, taking turns with the other API processes."""
     while True:
-        with contextlib.suppress(RedisError):
+        with contextlib.suppress(RedisError, StorageUnavailable):
             await asyncio.to_thread(_chore, parts, redis)
         await asyncio.sleep(REAP_EVERY)
 

@@ -1,14 +1,14 @@
-"""What `/metrics` tells, in Prometheus' form: this process's answers, and the queue and jobs that all processes share.
+"""What `/metrics` tells, in Prometheus' form: this process's answers, and the queue, jobs and work that all share.
 
-Jobs are counted in Redis by the step that ends them (`jobs/transitions.py`), so any API process tells the same, and
-restarts lose nothing.
+Jobs are counted in Redis by the step that ends them (`jobs/transitions.py`), and what they cost by the worker that did
+them (`jobs/measures.py`), so any API process tells the same, and restarts lose nothing.
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.callbacks import OUTBOX
 from jobs.events import PREFIX
+from jobs.measures import BATCHES, STAGE_SECONDS, read_work
 from jobs.records import JobStore
 from jobs.requests import QUEUES
 from jobs.transitions import SECONDS
@@ -30,9 +31,13 @@ class Metrics:
     def __init__(self, store: JobStore) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(JobsCollector(store))
+        ProcessCollector(namespace="twofold_service", registry=self.registry)
         labels = ("method", "path")
         self.answers = Counter(
             "twofold_http_answers", "Answers of this process.", (*labels, "status"), registry=self.registry
+        )
+        self.problems = Counter(
+            "twofold_http_problems", "Problems that this process answered with.", ("problem",), registry=self.registry
         )
         self.seconds = Histogram(
             "twofold_http_answer_seconds", "From a request to its answer's head.", labels, registry=self.registry
@@ -75,6 +80,8 @@ class Counting:
         path = str(getattr(scope.get("route"), "path", "none"))  # none: refused at the door, or no such path
         self.metrics.answers.labels(method, path, status).inc()
         self.metrics.seconds.labels(method, path).observe(seconds)
+        if problem := scope.get("problem"):
+            self.metrics.problems.labels(problem).inc()
 
 
 class JobsCollector(Collector):
@@ -92,6 +99,7 @@ class JobsCollector(Collector):
         yield from self._queues()
         yield from self._workers()
         yield from self._totals()
+        yield from self._work()
 
     def _queues(self) -> Iterator[Metric]:
         redis, now = self.store.redis, self.store.now()
@@ -108,7 +116,7 @@ class JobsCollector(Collector):
         yield GaugeMetricFamily("twofold_callbacks_waiting", "Callbacks still to be told.", value=redis.zcard(OUTBOX))
 
     def _workers(self) -> Iterator[Metric]:
-        warm = announced(self.store.redis)
+        warm, said = announced(self.store.redis), ("worker", "queue")
         workers = GaugeMetricFamily("twofold_workers", "Warm workers.", labels=["queue", "device"])
         loaded = GaugeMetricFamily("twofold_models_loaded", "Workers that hold a model.", labels=["model"])
         for queue, device in sorted({(worker.queue, worker.device) for worker in warm}):
@@ -116,8 +124,16 @@ class JobsCollector(Collector):
             workers.add_metric([queue, device], same)
         for model in sorted({name for worker in warm for name in worker.models}):
             loaded.add_metric([model], sum(model in worker.models for worker in warm))
+        memory = GaugeMetricFamily("twofold_worker_memory_bytes", "Memory of a worker's process.", labels=said)
+        gpu = GaugeMetricFamily("twofold_worker_gpu_memory_bytes", "What it has reserved of its GPU's.", labels=said)
+        for worker in warm:
+            memory.add_metric([worker.name, worker.queue], worker.memory)
+            if worker.device != "cpu":
+                gpu.add_metric([worker.name, worker.queue], worker.gpu_memory)
         yield workers
         yield loaded
+        yield memory
+        yield gpu
 
     def _totals(self) -> Iterator[Metric]:
         ended = CounterMetricFamily("twofold_jobs_ended", "Jobs that have ended.", labels=["kind", "status", "problem"])
@@ -140,3 +156,23 @@ class JobsCollector(Collector):
             seconds.add_metric([kind], rising, sums.get(kind, 0.0))
         yield ended
         yield seconds
+
+    def _work(self) -> Iterator[Metric]:
+        work = read_work(self.store.redis)
+        stages = HistogramMetricFamily(
+            "twofold_stage_seconds", "What one job takes in each of its stages.", labels=["kind", "stage"]
+        )
+        for (kind, stage), seconds in sorted(work.stages.items()):
+            stages.add_metric([kind, stage], seconds.rising(STAGE_SECONDS), seconds.sum)
+        yield stages
+        batches = HistogramMetricFamily("twofold_batch_frames", "Frames of one call of a network.")
+        batches.add_metric([], work.batches.rising(BATCHES), work.batches.sum)
+        yield batches
+        told = {"decode": "by decoders", "forward": "through networks"}
+        for what, how in told.items():
+            frames = CounterMetricFamily(f"twofold_{what}_frames", f"Frames that went {how}.")
+            frames.add_metric([], work.frames.get(what, 0.0))
+            yield frames
+            busy = CounterMetricFamily(f"twofold_{what}_seconds", f"Seconds that frames took {how}.")
+            busy.add_metric([], work.busy.get(what, 0.0))
+            yield busy

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from jobs.connection import unavailable
 from jobs.errors import InternalError, Malformed, NotAllowed, Problem, UnknownPath, WrongValue
@@ -53,14 +54,27 @@ class ProblemView(BaseModel):
     errors: list[FieldProblem] = Field(default=[], description="each wrong field; absent where none is to blame")
 
 
+class ProblemResponse(JSONResponse):
+    """A problem as an answer; it leaves its slug in the connection's scope, for whoever counts and logs."""
+
+    slug = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        scope["problem"] = self.slug
+        await super().__call__(scope, receive, send)
+
+
 def problem_response(problem: Problem, path: str) -> JSONResponse:
     """Answer with a problem; a body that was not read is left to the server to drop."""
-    return JSONResponse(
+    response = ProblemResponse(
         problem.to_dict() | {"instance": path},
         status_code=problem.status,
         media_type=MEDIA_TYPE,
         headers={"Cache-Control": "no-store", **problem.headers},
     )
+    response.slug = problem.slug
+    return response
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:

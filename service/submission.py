@@ -1,14 +1,16 @@
 """From a request to its job: sources are looked up, files published, the record made once, the queue told."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from redis.exceptions import RedisError
 
 from jobs.ability import check_ability
 from jobs.callbacks import checked_callback
 from jobs.catalogue import ModelEntry
-from jobs.errors import Gone, Problem, UnknownJob, WrongValue
+from jobs.errors import Gone, Problem, StorageUnavailable, UnknownJob, WrongValue
 from jobs.idempotency import Claim
 from jobs.records import JOB_ID, JobRecord
 from jobs.requests import JobRequest, parse_request
@@ -16,6 +18,7 @@ from service.parts import Parts
 from service.uploads import FormFile
 
 CODES = "application/x-npz"
+log = structlog.get_logger(__name__)
 
 
 def submit(
@@ -47,8 +50,9 @@ def submit(
         if claim is not None:
             claim.keep(request.fingerprint(owner), record.id)
     except (RedisError, Problem):
-        for sha256 in _unused(parts, job_id, fresh):
-            parts.artifacts.delete(sha256)
+        with contextlib.suppress(StorageUnavailable):  # the sweeper finds what stays
+            for sha256 in _unused(parts, job_id, fresh):
+                parts.artifacts.delete(sha256)
         raise
     return record
 
@@ -69,6 +73,7 @@ def _create(parts: Parts, job_id: str, request: JobRequest, owner: str, callback
         record = parts.store.create_once(job_id, request, owner, most=most, callback=callback)
     if record.id == job_id:
         parts.queue.deliver(record)
+    log.info("took a job" if record.id == job_id else "has the job already", job=record.id, kind=record.kind)
     return record
 
 

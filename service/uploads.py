@@ -28,6 +28,7 @@ from jobs.errors import (
 )
 from jobs.magic import ACCEPTED, HEAD_BYTES, JPEG, PNG, contradicts, sniff
 from jobs.settings import Settings
+from jobs.tracing import spanning
 from service.bodies import Body
 
 MAX_FIELDS = 64
@@ -112,9 +113,11 @@ async def read_form(
         raise Malformed("Content-Type: multipart/form-data without a boundary")
     reader, body = _FormReader(options[b"boundary"], store, shape), Body(request, settings)
     try:
-        async for block in body.blocks():
-            await to_thread.run_sync(reader.feed, block)
-        await to_thread.run_sync(reader.finish)
+        with spanning("upload") as span:
+            async for block in body.blocks():
+                await to_thread.run_sync(reader.feed, block)
+            await to_thread.run_sync(reader.finish)
+            span.tell(files=len(reader.form.files), bytes=sum(file.writer.bytes for file in reader.form.files))
         yield reader.form
     except ClientDisconnect:
         raise TruncatedBody("the connection was closed before the form ended") from None

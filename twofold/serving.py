@@ -7,7 +7,9 @@ from types import FrameType
 
 import uvicorn
 
+from jobs.logs import configure_logs
 from jobs.settings import Settings
+from jobs.tracing import configure_tracing, end_tracing
 from twofold.listening import address_of, listening, refuse_open_address
 
 GRACE = 10  # seconds for answers that are under way when the process is asked to stop
@@ -20,8 +22,8 @@ def serve_api(settings: Settings, fd: int | None = None) -> None:
         ConfigurationError: no Redis is named, or the address may not or cannot be used.
 
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    configure_logs(settings)
+    configure_tracing(settings, "service")
     if fd is not None:
         with socket.socket(fileno=fd) as listener:
             _run(settings, listener)
@@ -46,6 +48,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _done)
     uvicorn.Server(config).run(sockets=[listener])
+    end_tracing()
 
 
 def _done(number: int, frame: FrameType | None) -> None:

@@ -1,6 +1,5 @@
 """`twofold up`: page, API, a worker for each queue and an embedded server, from one terminal, until Ctrl-C."""
 
-import logging
 import signal
 import socket
 import sys
@@ -13,6 +12,7 @@ from types import FrameType
 
 from jobs.embedded import redis_server
 from jobs.errors import ConfigurationError
+from jobs.logs import configure_logs
 from jobs.settings import Settings
 from twofold.listening import address_of, listening, refuse_open_address
 from twofold.processes import Child
@@ -35,7 +35,7 @@ def bring_up(settings: Settings) -> None:
         ConfigurationError: the address may not or cannot be used, there is no Redis, or the parts do not come up.
 
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    configure_logs(settings)
     refuse_open_address(settings)
     try:
         with listening(settings) as listener, stopping_on_signals(), redis_server(settings) as redis_url:

@@ -1,6 +1,5 @@
 """`twofold worker`: the supervisor of warm workers in this process."""
 
-import logging
 from collections.abc import Sequence
 
 from jobs.settings import Settings
@@ -15,5 +14,4 @@ def run_workers(settings: Settings, queues: Sequence[str]) -> int:
     """
     from worker.supervisor import supervise
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     return supervise(settings, queues)

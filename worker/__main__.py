@@ -11,22 +11,25 @@ from collections.abc import Sequence
 import structlog
 import torch
 
-from jobs.artifacts import ArtifactStore
 from jobs.connection import connect
 from jobs.errors import ConfigurationError, UnknownModel
+from jobs.logs import configure_logs
 from jobs.queue import JobQueue
 from jobs.records import JobStore
 from jobs.requests import INTERACTIVE, QUEUES, TRAINING
 from jobs.settings import Settings, read_settings
+from jobs.stores import artifact_store
+from jobs.sweeper import sweep_unfinished
+from jobs.tracing import configure_tracing, end_tracing
 from models.checkpoint import CheckpointError
 from worker.kinds import Tools
-from worker.logs import configure_logs
 from worker.media import Decoder
 from worker.shelf import Shelf
 from worker.supervisor import EXIT_CONFIGURATION
 from worker.tasks import Bench
 from worker.warm import Pulse, WarmWorker
 
+BUCKET_PATIENCE = 30.0  # seconds that a job waits for a bucket that does not answer
 log = structlog.get_logger("worker")
 
 
@@ -37,12 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pulse", type=int, help="file descriptor of the supervisor's pipe")
     parser.add_argument("--burst", action="store_true", help="end when the queue is empty")
     chosen = parser.parse_args(arguments)
-    configure_logs()
     try:
         settings = read_settings()
+        configure_logs(settings)
         torch.set_num_threads(threads_for(chosen.queue, settings))
         if chosen.queue == TRAINING:
             os.nice(10)  # it takes what those who wait for an answer leave
+        configure_tracing(settings, "worker")
         bench = lay_out(settings, decoding=chosen.queue != INTERACTIVE)
     except ConfigurationError as error:
         print(f"worker: {error}", file=sys.stderr, flush=True)
@@ -54,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     worker.work(burst=chosen.burst, logging_level="WARNING")
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what RQ set up means nothing after its loop
     bench.close()
+    end_tracing()
     return 0
 
 
@@ -61,7 +66,8 @@ def lay_out(settings: Settings, decoding: bool = True) -> Bench:
     """Load the default model and gather what every job needs.
 
     Raises:
-        ConfigurationError: there is no Redis address, no such device, no default model, or it cannot be loaded.
+        ConfigurationError: there is no Redis address, no such device, no default model, it cannot be loaded, or
+            the settings name a bucket that cannot be used.
 
     """
     if settings.redis_url is None:
@@ -73,7 +79,8 @@ def lay_out(settings: Settings, decoding: bool = True) -> Bench:
         raise ConfigurationError(f"the default model cannot be served: {error}") from error
     redis = connect(settings.redis_url)
     store = JobStore(redis, settings)
-    artifacts = ArtifactStore(settings.artifact_dir, settings.min_free_bytes)
+    artifacts = artifact_store(settings, BUCKET_PATIENCE)
+    sweep_unfinished(artifacts)  # the API does so for a folder that is also its own
     decoder = Decoder()
     if decoding:
         decoder.prepare()

@@ -21,6 +21,7 @@ from models.disentangler import Disentangler
 from models.fit import Fit, fit
 from models.plane import Plane, Spacing, active_dims, latent_grid
 from worker.media import Chunk
+from worker.meter import measured, measured_each
 
 CHUNK = 64  # frames through the network at a time
 
@@ -89,15 +90,16 @@ def encode_clip(loaded: LoadedModel, chunks: Iterable[Chunk], device: str, repor
     pictures: list[UInt8[np.ndarray, "n h w 3"]] = []
     timestamps: list[Float[np.ndarray, " n"]] = []
     report("decoding", 0.0)
-    for chunk in chunks:
+    for chunk in measured_each("decode", chunks):
         features.append(in_parts(model.features, to_frames(chunk.frames, model, device)))
         pictures.append(chunk.frames)
         timestamps.append(chunk.timestamps)
         report("encoding", 0.6 * chunk.position)
     frames = np.concatenate(pictures)
-    codes = on_cpu(
-        model.codes(torch.cat(features), lambda number: to_frames(frames[number : number + 1], model, device)[0])
-    )
+    with measured("forward"):
+        codes = on_cpu(
+            model.codes(torch.cat(features), lambda number: to_frames(frames[number : number + 1], model, device)[0])
+        )
     features.clear()
     report("reconstructing", 0.65)
     reconstruction = decode_motion(loaded, codes.static, codes.dynamic.mean[0], device)
@@ -175,7 +177,8 @@ def draw_plane(
     """
     model, who = loaded.model, static.to(device)
     plane = chosen_plane(loaded, who, dims)
-    pictures, coordinates = latent_grid(model, who, plane, size, extent, spacing, CHUNK)
+    with measured("forward", frames=size * size):
+        pictures, coordinates = latent_grid(model, who, plane, size, extent, spacing, CHUNK)
     colour = pictures if pictures.shape[-1] == 3 else repeat(pictures, "r k h w 1 -> r k h w c", c=3)
     return DrawnPlane(colour, coordinates, plane)
 
@@ -244,7 +247,11 @@ def in_parts(run: Callable[[Tensor], Tensor], inputs: Tensor, part: int = CHUNK)
     at = 0
     while at < len(inputs):
         try:
-            outputs.append(run(inputs[at : at + part]))
+            rows = inputs[at : at + part]
+            with measured("forward", frames=len(rows), batch=True):
+                outputs.append(run(rows))
+                if outputs[-1].is_cuda:
+                    torch.cuda.synchronize()  # until then the GPU has only been told what to do
         except torch.cuda.OutOfMemoryError as error:
             if part == 1:
                 raise GpuOutOfMemory("the GPU has no room for a single frame; try again later") from error

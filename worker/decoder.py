@@ -13,6 +13,7 @@ import os
 import resource
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from io import FileIO
@@ -60,8 +61,8 @@ def main() -> None:
     outbox.say({"began": True})  # from here on, what ends this process is the clip
     try:
         with FileIO(clip) as file:
-            for time, frame in decode(file, options, finder):
-                outbox.add(time, frame)
+            for shown, frame in decode(file, options, finder):
+                outbox.add(shown, frame)
             outbox.finish()
     except Refusal as refusal:
         outbox.say({"refusal": refusal.slug, "detail": refusal.detail})
@@ -97,15 +98,18 @@ class Outbox:
         self.size = os.fstat(clip).st_size
         self.slot, self.free = 0, len(slots)
         self.times: list[float] = []
+        self.since, self.waited = time.perf_counter(), 0.0  # of the slot being filled
 
-    def add(self, time: float, frame: np.ndarray[Any, Any]) -> None:
+    def add(self, shown: float, frame: np.ndarray[Any, Any]) -> None:
         """Put a frame into the slot being filled, and send that when it is full."""
         if not self.times and self.free == 0:
+            asked = time.perf_counter()
             if not self.channel.recv(1):
                 sys.exit(0)  # nobody reads any more
+            self.waited += time.perf_counter() - asked
             self.free += 1
         self.slots[self.slot, len(self.times)] = frame
-        self.times.append(time)
+        self.times.append(shown)
         if len(self.times) == self.slots.shape[1]:
             self.send()
 
@@ -113,7 +117,10 @@ class Outbox:
         """Hand over the slot being filled."""
         # How far the file is read is the only progress that every container can tell.
         position = os.lseek(self.clip, 0, os.SEEK_CUR) / self.size
-        self.say({"slot": self.slot, "timestamps": self.times, "position": position})
+        now = time.perf_counter()
+        seconds = now - self.since - self.waited
+        self.say({"slot": self.slot, "timestamps": self.times, "position": position, "seconds": seconds})
+        self.since, self.waited = now, 0.0
         self.slot, self.free, self.times = (self.slot + 1) % len(self.slots), self.free - 1, []
 
     def finish(self) -> None:

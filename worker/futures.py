@@ -13,6 +13,7 @@ from models.codes import Codes, DynamicCode
 from models.compose import predict
 from worker.coding import EncodedClip, Report, average_rate, decode_motion, to_pictures
 from worker.imagined import FPS
+from worker.meter import measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ def foresee(
     codes = Codes(seen.codes.static.to(device), DynamicCode(*there))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     report("predicting", 0.6)
-    ahead = predict(loaded.model, codes, frames, samples, generator).cpu()
+    with measured("forward"):
+        ahead = predict(loaded.model, codes, frames, samples, generator).cpu()
     observed = len(seen.frames)
     pictures = np.empty((samples, observed + frames, *seen.frames.shape[1:]), np.uint8)
     pictures[:, :observed] = seen.reconstruction

@@ -23,6 +23,7 @@ from worker.coding import EncodedClip, Report, draw_identity, draw_plane, encode
 from worker.futures import first_frames, foresee
 from worker.imagined import draw_codes, sample_clips, walk
 from worker.media import Decoder, options_for
+from worker.meter import measured
 from worker.order import Limits
 from worker.results import Maker, encode_results, future_results, imagined_results, plane_results, swap_results
 
@@ -58,7 +59,8 @@ class Tools:
 
         """
         try:
-            return self.open(name)
+            with measured("fetch"):
+                return self.open(name)
         except FileNotFoundError:
             raise UnknownClip("the clip, or the result that the codes are from, has been deleted meanwhile") from None
 

@@ -33,11 +33,13 @@ from jobs.errors import (
     UndecodableMedia,
     WrongValue,
 )
+from worker.meter import count_decoded
 from worker.order import DecodeOptions, Refusal
 
 log = structlog.get_logger(__name__)
 
 SLOTS = 3  # as many chunks of shared memory as the decoder fills in turn
+LONGEST_CHUNK = 3600.0  # seconds; whoever claims more for one chunk is not counted
 LONGEST_LINE = 2**20  # bytes; more than the timestamps of any chunk
 ROOT = Path(__file__).resolve().parent.parent
 PROBLEMS: dict[str, type[Problem]] = {
@@ -214,6 +216,9 @@ def _taken(message: dict[str, Any], slots: NDArray[np.uint8]) -> Chunk:
         raise DecoderCrashed("the decoder answered nonsense on this file")
     position = message.get("position")
     share = min(max(float(position), 0.0), 1.0) if isinstance(position, int | float) else 0.0
+    seconds = message.get("seconds")
+    if isinstance(seconds, int | float) and 0 <= seconds < LONGEST_CHUNK:
+        count_decoded(len(timestamps), float(seconds))
     return Chunk(slots[slot, : len(timestamps)].copy(), timestamps, share)
 
 

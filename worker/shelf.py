@@ -74,6 +74,11 @@ def warm_up(loaded: LoadedModel, device: str) -> None:
     model.decode(codes.static, codes.dynamic.mean)
 
 
+def gpu_memory() -> int:
+    """Return the bytes of the GPU's memory that this process has reserved; 0 without one."""
+    return int(torch.cuda.memory_reserved()) if torch.cuda.is_initialized() else 0  # type: ignore[no-untyped-call]
+
+
 def choose_device(asked: str) -> str:
     """Return where models run: what was asked for, or the GPU where there is one.
 

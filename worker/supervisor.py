@@ -23,11 +23,11 @@ from redis.exceptions import RedisError
 from jobs.connection import connect
 from jobs.embedded import die_with_parent
 from jobs.errors import ConfigurationError
+from jobs.logs import configure_logs
 from jobs.queue import JobQueue, reap
 from jobs.records import JobStore
 from jobs.requests import QUEUES, SERVED, TRAINING
 from jobs.settings import Settings, read_settings
-from worker.logs import configure_logs
 
 log = structlog.get_logger("supervisor")
 
@@ -234,7 +234,7 @@ def supervise(settings: Settings, queues: Sequence[str] = ()) -> int:
         ConfigurationError: no Redis address is set.
 
     """
-    configure_logs()
+    configure_logs(settings)
     return Supervisor(settings, queues or served(settings)).run()
 
 

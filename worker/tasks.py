@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 from redis.exceptions import RedisError
 from rq.timeouts import JobTimeoutException
+from structlog.contextvars import bound_contextvars
 
 from jobs.artifacts import Artifact, ArtifactStore
 from jobs.errors import GpuOutOfMemory, InternalError, JobTimeout, Problem
@@ -18,7 +19,9 @@ from jobs.records import JobStore
 from jobs.requests import INTERACTIVE, TrainRequest
 from worker.attempt import Attempt, Stopped, Why
 from worker.kinds import Tools, perform
+from worker.meter import measured
 from worker.shelf import Shelf
+from worker.telling import telling
 
 log = structlog.get_logger(__name__)
 
@@ -51,23 +54,27 @@ def run_job(job_id: str) -> None:
     if attempt is None:
         log.info("nothing to do", job=job_id)
         return
-    bench.attempt = attempt
-    try:
-        _attempt(bench, attempt)
-    except (SystemExit, KeyboardInterrupt):
-        _hand_back(bench, attempt)  # told to stop at once: another worker shall do it
-        raise
-    finally:
-        bench.attempt = None
-        if attempt.record.queue != INTERACTIVE:
-            bench.tools.decoder.prepare()
+    bench.attempt, record = attempt, attempt.record
+    with bound_contextvars(job=record.id, request=record.asked_by):
+        try:
+            with telling(bench.store.redis, record):
+                _attempt(bench, attempt)
+        except (SystemExit, KeyboardInterrupt):
+            _hand_back(bench, attempt)  # told to stop at once: another worker shall do it
+            raise
+        finally:
+            bench.attempt = None
+            if record.queue != INTERACTIVE:
+                bench.tools.decoder.prepare()
 
 
 def _attempt(bench: Bench, attempt: Attempt) -> None:
     record = attempt.record
-    logger = log.bind(job=record.id, kind=record.kind, attempt=record.attempts)
+    logger = log.bind(kind=record.kind, attempt=record.attempts)
     try:
-        ended = attempt.commit(_work(bench, attempt))
+        results = _work(bench, attempt)
+        with measured("result"):
+            ended = attempt.commit(results)
         logger.info("succeeded" if ended else "refused: canceled, or held by another attempt")
     except Stopped as stopped:
         if stopped.why is Why.CANCELED:
@@ -99,10 +106,15 @@ def _work(bench: Bench, attempt: Attempt) -> dict[str, Artifact]:
 
         makers = learn(request, bench.tools, attempt.report, again=record.attempts > 1)
     else:
-        makers = perform(request, bench.shelf.take(record.model, record.digest), bench.tools, attempt.report)
+        with measured("load"):
+            loaded = bench.shelf.take(record.model, record.digest)
+        makers = perform(request, loaded, bench.tools, attempt.report)
     for media_type, make in makers:
         attempt.report("rendering", 0.92)
-        results[media_type] = bench.artifacts.write(make())
+        with measured("render"):
+            content = make()
+        with measured("result"):
+            results[media_type] = bench.artifacts.write(content)
     return results
 
 

@@ -24,6 +24,8 @@ from jobs.queue import OnlyOurJob, rq_queue
 from jobs.workers import WarmWorker as Announcement
 from jobs.workers import announce, withdraw
 from worker.attempt import Why
+from worker.meter import memory
+from worker.shelf import gpu_memory
 from worker.tasks import BENCH, Bench
 
 log = structlog.get_logger(__name__)
@@ -132,7 +134,14 @@ class WarmWorker(SimpleWorker):
         shelf = self.bench.shelf
         announce(
             self.bench.store.redis,
-            Announcement(name=self.name, queue=self.queue_name, device=shelf.device, models=shelf.loaded),
+            Announcement(
+                name=self.name,
+                queue=self.queue_name,
+                device=shelf.device,
+                models=shelf.loaded,
+                memory=memory(),
+                gpu_memory=gpu_memory(),
+            ),
             ANNOUNCED_FOR,
         )
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.artifacts import ArtifactStore
 from jobs.connection import connect
+from jobs.folder_store import FolderStore
 from jobs.queue import JobQueue
 from jobs.records import JobStore
 from jobs.requests import parse_request
@@ -29,8 +29,8 @@ def queue(store: JobStore, settings: Settings) -> JobQueue:
 
 
 @pytest.fixture
-def artifacts(settings: Settings) -> ArtifactStore:
-    return ArtifactStore(settings.artifact_dir)
+def artifacts(settings: Settings) -> FolderStore:
+    return FolderStore(settings.artifact_dir)
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.artifacts import Artifact, ArtifactStore
+from jobs.artifacts import Artifact
 from jobs.clips import ClipStore
 from jobs.errors import StorageFull
+from jobs.folder_store import FolderStore
 from jobs.sweeper import purge_asked, sweep
 
 
@@ -30,7 +31,7 @@ def test_a_file_is_named_by_its_content_and_appears_whole(artifacts):
 @settings(max_examples=25)
 @given(chunks=st.lists(st.binary(max_size=200), max_size=10))
 def test_pieces_make_the_same_artifact_as_the_whole(tmp_path_factory, chunks):
-    store = ArtifactStore(tmp_path_factory.mktemp("store"))
+    store = FolderStore(tmp_path_factory.mktemp("store"))
     assert store.write(chunks) == store.write(b"".join(chunks))
     assert len(list(store.all())) == 1
 
@@ -50,7 +51,7 @@ def test_only_a_sha256_meets_a_path(artifacts, name):
 
 def test_a_reserve_of_free_space_is_kept(tmp_path):
     with pytest.raises(StorageFull, match="try again later"):
-        ArtifactStore(tmp_path, min_free_bytes=2**62).writer()
+        FolderStore(tmp_path, min_free_bytes=2**62).writer()
 
 
 def test_a_disk_that_fills_up_meanwhile_is_507_and_leaves_nothing(artifacts):

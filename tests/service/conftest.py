@@ -14,8 +14,8 @@ import httpx
 import pytest
 import uvicorn
 
-from jobs.artifacts import ArtifactStore
 from jobs.connection import connect
+from jobs.folder_store import FolderStore
 from jobs.records import JobRecord, JobStore
 from jobs.settings import Settings
 from jobs.workers import WarmWorker, announce
@@ -40,7 +40,7 @@ class Served:
     url: str
     settings: Settings
     store: JobStore
-    artifacts: ArtifactStore
+    artifacts: FolderStore
     http: httpx.Client
 
     def encode(self, content: bytes = MP4, name: str = "clip.mp4", headers=None, **fields) -> httpx.Response:
@@ -146,7 +146,7 @@ def serving(folder: Path, **changes) -> Iterator[Served]:
         connect(settings.redis_url) as redis,
         httpx.Client(base_url=url, timeout=20) as http,
     ):
-        yield Served(url, settings, JobStore(redis, settings), ArtifactStore(settings.artifact_dir), http)
+        yield Served(url, settings, JobStore(redis, settings), FolderStore(settings.artifact_dir), http)
 
 
 @pytest.fixture
@@ -168,7 +168,9 @@ def _served(_redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture
 def served(_served: Served, redis_url: str) -> Served:
     """The module's server, with an empty Redis and an empty store."""
-    for path in [*_served.artifacts.all(), *_served.artifacts.unfinished()]:
+    for stored in list(_served.artifacts.all()):
+        _served.artifacts.delete(stored.sha256)
+    for path in _served.artifacts.unfinished():
         path.unlink()
     return _served
 

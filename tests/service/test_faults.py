@@ -111,5 +111,5 @@ def test_a_large_upload_takes_no_memory_to_speak_of(served):
     answer = served.http.post("/encode", content=body(), headers=headers)
     assert answer.status_code == 202
     record = served.store.get(answer.json()["id"])
-    assert served.artifacts.size(record.inputs[0]) > 100 * 2**20
+    assert served.artifacts.find(record.inputs[0]).bytes > 100 * 2**20
     assert resident() - before < 40

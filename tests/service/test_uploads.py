@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from jobs.artifacts import ArtifactStore
 from jobs.errors import EmptyFile, Malformed, NotAMedia, TruncatedBody, WrongValue
+from jobs.folder_store import FolderStore
 from jobs.settings import Settings
 from service.callers import admit
 from service.uploads import FormFile, FormShape, read_form
@@ -68,7 +68,7 @@ def read(store, body, cuts):
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    return ArtifactStore(tmp_path_factory.mktemp("artifacts"))
+    return FolderStore(tmp_path_factory.mktemp("artifacts"))
 
 
 def fits(form):

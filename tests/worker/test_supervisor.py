@@ -11,9 +11,9 @@ import time
 import pytest
 
 import worker.supervisor
-from jobs.artifacts import ArtifactStore
 from jobs.catalogue import find_models
 from jobs.connection import connect
+from jobs.folder_store import FolderStore
 from jobs.queue import JobQueue
 from jobs.records import JobStore
 from jobs.requests import EncodeRequest
@@ -29,7 +29,7 @@ def desk(settings):
     """What the service would hold: a store, a queue, and a way to ask for an encode."""
     with connect(settings.redis_url) as redis:
         store, queue = JobStore(redis, settings), JobQueue(redis, settings)
-        artifacts = ArtifactStore(settings.artifact_dir)
+        artifacts = FolderStore(settings.artifact_dir)
         digest = find_models(settings)["tiny"].digest
 
         class Desk:
