@@ -1,9 +1,11 @@
 // One cell of the swap table, large; its files are made when it is opened.
 
-import { finished, post } from "./api.js";
-import { downloads, element, problemNote } from "./elements.js";
+import { post } from "./api.js";
+import { downloads } from "./downloads.js";
+import { element, problemNote } from "./elements.js";
 import { remember } from "./memory.js";
 import { drawFrame, frameCanvas, playButton, player, showPlaying } from "./pictures.js";
+import { finished } from "./watching.js";
 
 export function openCell({ name, frames, first, length, fps, ends, model, transfer }) {
   const [height, width] = frames.shape.slice(-3), canvas = frameCanvas(height, width, { "aria-label": name });

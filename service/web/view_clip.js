@@ -2,7 +2,8 @@
 
 import { clipOf } from "./codes.js";
 import { clipPicker, noClips } from "./clip_picker.js";
-import { button, downloads, element, save } from "./elements.js";
+import { downloads } from "./downloads.js";
+import { button, element, save } from "./elements.js";
 import { fitNote } from "./fit.js";
 import { nameOf } from "./memory.js";
 import { drawFrame, frameCanvas, playButton, player, showPlaying, still } from "./pictures.js";

@@ -1,11 +1,13 @@
 // Jobs: mine, with their state and time left; each can be opened again, canceled, or deleted with what it made.
 
-import { ENDED, json, watch } from "./api.js";
+import { json } from "./api.js";
 import { element, emptyNote, problemNote } from "./elements.js";
-import { nameOf } from "./memory.js";
+import { nameOf, placeOf } from "./memory.js";
 import { myJobs } from "./mine.js";
 import { stageOf } from "./progress.js";
+import { openResult } from "./result_dialog.js";
 import { address } from "./route.js";
+import { ENDED, watch } from "./watching.js";
 
 export const title = "Jobs";
 
@@ -28,8 +30,7 @@ function jobRow(job) {
     bar.hidden = ENDED.includes(now.status);
     bar.value = now.progress ?? 0;
     told.textContent = now.error?.detail || lasts(now);
-    const there = now.status === "succeeded" ? viewOf(now) : null;
-    if (there) link.href = there;
+    if (now.status === "succeeded") lead(link, now);
     act.textContent = ENDED.includes(now.status) ? "Delete" : "Cancel";
     act.setAttribute("aria-label", `${act.textContent} ${nameOf(now)}`);
     act.onclick = () => end(now, row);
@@ -56,8 +57,12 @@ function lasts(job) {
   return hours < 1 ? `kept ${Math.ceil(hours * 60)} min more` : hours < 48 ? `kept ${Math.round(hours)} h more` : `kept ${Math.round(hours / 24)} days more`;
 }
 
-// Where a result is looked at: the view for what has one, its picture for the rest.
-function viewOf(job) {
-  if (job.kind === "encode") return address("clip", { model: job.model, job: job.id });
-  return job.results["image/png"] || job.results["application/json"];
+// Where a result is looked at: where this browser has shown it, or as a picture.
+function lead(link, job) {
+  link.href = job.kind === "encode" ? address("clip", { model: job.model, job: job.id }) : placeOf(job) ?? address("jobs");
+  if (job.kind === "encode" || placeOf(job)) return;
+  link.onclick = (event) => {
+    event.preventDefault();
+    openResult(job, nameOf(job));
+  };
 }
