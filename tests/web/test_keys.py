@@ -72,7 +72,7 @@ def test_uploads_events_and_files_go_with_the_key(visit, key, sample_clips):
     assert page.inner_text("h1") == sample_clips[0].name
     for name, magic in (("MP4", b"ftyp"), ("PNG", b"\x89PNG"), ("JSON", b'{"model"')):
         with page.expect_download() as download:
-            page.click(f".buttons >> text=/^{name}$/")
+            page.click(f"a.button >> text=/^{name}$/")
         assert magic in download.value.path().read_bytes()[:12]
         assert download.value.suggested_filename == f"{sample_clips[0].stem}.{name.lower()}"
     visit.go("swap")
