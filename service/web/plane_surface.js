@@ -19,7 +19,7 @@ export function surfaceOf(grid, { extent, path, move }) {
     handle.style.top = `${(1 - point[1]) * 100}%`;
     const values = grid.at(point);
     surface.setAttribute("aria-valuenow", String(Math.round(point[0] * 100)));
-    surface.setAttribute("aria-valuetext", `dimension ${grid.dims[0]}: ${values[0].toFixed(2)}, dimension ${grid.dims[1]}: ${values[1].toFixed(2)}`);
+    surface.setAttribute("aria-valuetext", grid.spoken.map((name, axis) => `${name}: ${values[axis].toFixed(2)}`).join(", "));
     move(point);
   };
   const follow = (event) => {

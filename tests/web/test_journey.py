@@ -124,11 +124,22 @@ def test_the_face_on_the_plane_follows_the_pointer_at_once_and_is_made_exact_at_
 def test_the_plane_goes_along_the_dimensions_that_one_chooses(visit, encoded):
     page = visit.open(f"#plane?job={encoded[0]}&dims=2,3")
     before = pixels(page, ".surface canvas")[:4000]
-    page.select_option(".side label:nth-child(1) select", "0")
+    page.get_by_label("Across").select_option("0")
     wait_until(page, "location.hash.includes('dims=0,3')")
     page.wait_for_selector(".surface")
     assert pixels(page, ".surface canvas")[:4000] != before
     assert page.inner_text(".when").startswith("z0 ")
+
+
+def test_the_plane_goes_along_the_principal_axes(visit, encoded):
+    page = visit.open(f"#plane?job={encoded[0]}&at=0.5,0.5")
+    page.get_by_label("Along").select_option("principal")
+    wait_until(page, "location.hash.includes('dims=principal')")
+    page.wait_for_selector(".side label:has-text('Along') option[value=principal]:checked", state="attached")
+    page.wait_for_selector(".surface .path")
+    assert page.inner_text(".when").startswith("axis 1 ")
+    page.get_by_label("Along").select_option("dims")
+    wait_until(page, "document.querySelector('.when')?.textContent.startsWith('z')")
 
 
 def test_a_swap_table_moves_and_its_cells_can_be_opened_and_kept(visit, encoded):
