@@ -5,6 +5,7 @@
 #   make check   ruff and mypy
 #   make compose-test   the composed containers, driven over HTTP (needs Docker)
 #   make figures   the README's picture (needs the sprites' layer sheets)
+#   make pointer-lag   measures how soon the plane follows the pointer, into docs/results.md (needs Chromium)
 #   make screenshots   every view of the page as a picture, into var/screenshots (needs Chromium)
 #
 # PIP_ARGS is added to every `pip install`. On Linux without an NVIDIA GPU the small CPU build of PyTorch is enough:
@@ -28,7 +29,7 @@ RUN_READY := $(VENV)/.ready-run-$(KEY)
 TEST_READY := $(VENV)/.ready-test-$(KEY)
 BIN := $(VENV)/bin
 
-.PHONY: run test check compose-test figures screenshots clean
+.PHONY: run test check compose-test figures page-figure pointer-lag screenshots clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)
@@ -54,8 +55,12 @@ figures: $(RUN_READY)
 	dynamic=$$(ls $$clips/sprite_* | sed 's/^/-d /') && \
 	$(BIN)/twofold swap --local --model sprites-vae $$static $$dynamic -o docs/figures/swap_sprites.png
 
+# Every view of the page as a picture, for people to look at.
 screenshots: $(TEST_READY)
 	$(BIN)/python -m pytest tests/web/screenshots.py $(PYTEST_ARGS)
+
+pointer-lag: $(TEST_READY)
+	$(BIN)/python -m pytest tests/web/pointer_lag.py $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.web.views import MEASURE_MOVES, pixels, query, upload
+from tests.web.views import measure_moves, pixels, query, upload
 from tests.web.visits import wait_until
 
 pytestmark = pytest.mark.timeout(240)
@@ -112,7 +112,7 @@ def test_every_representation_of_a_clip_can_be_kept(visit, encoded):
 def test_the_face_on_the_plane_follows_the_pointer_at_once_and_is_made_exact_at_rest(visit, encoded):
     page = visit.open(f"#plane?job={encoded[0]}")
     assert page.locator(".surface .path").count() == 2, "the clip's path lies over the plane"
-    spent = page.evaluate(MEASURE_MOVES, 40)
+    spent = measure_moves(page, 40)
     assert statistics.median(spent) < 33, f"milliseconds from a move to its picture: {spent}"
     blended = pixels(page, ".face")
     page.wait_for_selector("[data-exact]")
