@@ -39,8 +39,9 @@ def test_the_lag_is_measured_and_written_down(visit, encoded, browser):
 
 The mouse is moved by the browser's own input over the plane of a sample clip (`faces-vae`, a grid of 13 × 13 pictures).
 Each move is timed from its event's time stamp to the first task after the paint that follows it, and must have changed
-the picture. At 60 frames a second the wait for that paint alone is up to 16.7 ms. The page is held to {ALLOWED:.0f} ms at the
-median. Measured {datetime.now(UTC):%Y-%m-%d} by `make pointer-lag` in Chromium {browser.version}, headless and without a
-GPU, on {hardware(torch.device("cpu"))} at a load of {load:.1f}.
+the picture. At 60 frames a second the wait for that paint alone is up to 16.7 ms. The page is held to
+{ALLOWED:.0f} ms at the median.
+Measured {datetime.now(UTC):%Y-%m-%d} by `make pointer-lag` in Chromium {browser.version}, headless and
+without a GPU, on {hardware(torch.device("cpu"))} at a load of {load:.1f}.
 """
     write_atomically(PAGE, replace_between(PAGE.read_text(), BEGIN, END, section).encode())
