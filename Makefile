@@ -4,7 +4,8 @@
 #   make test    set up, then the whole test suite
 #   make check   ruff and mypy
 #   make compose-test   the composed containers, driven over HTTP (needs Docker)
-#   make figures   the README's picture (needs the sprites' layer sheets)
+#   make figures   the README's swaps (needs the sprites' layer sheets)
+#   make page-figure   the README's picture of the page (needs Chromium)
 #   make pointer-lag   measures how soon the plane follows the pointer, into docs/results.md (needs Chromium)
 #   make screenshots   every view of the page as a picture, into var/screenshots (needs Chromium)
 #
@@ -46,7 +47,7 @@ check: $(TEST_READY)
 compose-test: $(TEST_READY)
 	$(BIN)/python -m pytest -c pyproject.toml tests/compose $(PYTEST_ARGS)
 
-# The README's picture, from the shipped model and held-out characters; SPRITES holds the layer sheets.
+# The README's swaps, from the shipped model and held-out characters; SPRITES holds the layer sheets.
 SPRITES ?= ../shared/data/sprites
 figures: $(RUN_READY)
 	@clips=$$(mktemp -d) && trap "rm -rf $$clips" EXIT && \
@@ -55,9 +56,11 @@ figures: $(RUN_READY)
 	dynamic=$$(ls $$clips/sprite_* | sed 's/^/-d /') && \
 	$(BIN)/twofold swap --local --model sprites-vae $$static $$dynamic -o docs/figures/swap_sprites.png
 
-# Every view of the page as a picture, for people to look at.
 screenshots: $(TEST_READY)
 	$(BIN)/python -m pytest tests/web/screenshots.py $(PYTEST_ARGS)
+
+page-figure: $(TEST_READY)
+	$(BIN)/python -m pytest tests/web/page_figure.py $(PYTEST_ARGS)
 
 pointer-lag: $(TEST_READY)
 	$(BIN)/python -m pytest tests/web/pointer_lag.py $(PYTEST_ARGS)

@@ -27,7 +27,8 @@ export async function between(place, { clip, encodes, model, params, onLeave }) 
     outcome.replaceChildren(element("p", { class: "told", role: "status" }, "walking …"));
     try {
       const job = await finished(await getJob()), { frames } = await arraysOf(job);
-      const name = `from ${nameOf({ ...clip.job, id: ends[0].job })} to ${nameOf({ ...clip.job, id: ends[1].job })}`;
+      const [first, second] = ends.map((end) => nameOf({ ...clip.job, id: end.job }));
+      const name = first === second ? `path within ${first}` : `path from ${first} to ${second}`;
       const path = pathOf(job, frames, name);
       if (!outcome.isConnected) return;
       remember(job, name);

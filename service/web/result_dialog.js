@@ -8,7 +8,7 @@ export function openResult(job, name) {
   const close = element("button", { type: "button", onclick: () => dialog.close() }, "Close");
   const picture = element("div", { class: "scroll" }, element("p", { class: "told" }, "fetching …"));
   const dialog = element("dialog", { class: "wide", "aria-label": name },
-    element("div", { class: "head" }, element("h2", {}, name), close), picture, element("div", { class: "buttons" }, downloads(job, name)));
+    element("div", { class: "head tight" }, element("h2", {}, name), close), picture, element("div", { class: "buttons" }, downloads(job, name)));
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.body.append(dialog);

@@ -11,7 +11,7 @@ export function openCell({ name, frames, first, length, fps, ends, model, transf
   const [height, width] = frames.shape.slice(-3), canvas = frameCanvas(height, width, { "aria-label": name });
   const play = playButton(() => clock), links = element("div", { class: "buttons" }, element("span", { class: "told" }, "making its files …"));
   const clock = player(length, fps, (frame) => drawFrame(canvas, frames, first + frame), (playing) => showPlaying(play, playing));
-  const dialog = element("dialog", { "aria-label": name }, element("div", { class: "head" }, element("h2", {}, name),
+  const dialog = element("dialog", { "aria-label": name }, element("div", { class: "head tight" }, element("h2", {}, name),
     element("button", { type: "button", onclick: () => dialog.close() }, "Close")), canvas,
   element("div", { class: "transport" }, play), links);
   dialog.addEventListener("close", () => { clock.stop(); dialog.remove(); });

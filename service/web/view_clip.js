@@ -91,10 +91,11 @@ export async function show(place, params, model) {
       element("h3", {}, "Its extremes"), keys),
     element("section", { class: "card", "aria-labelledby": "onwards" },
       element("h2", { id: "onwards" }, "Take it with you, or go on"),
-      element("div", { class: "buttons" }, csv, downloads(clip.job, name)),
-      element("div", { class: "buttons" },
+      element("div", { class: "files" },
+        element("span", { class: "told" }, "Keep the clip:"), element("div", { class: "buttons" }, csv, downloads(clip.job, name)),
+        element("span", { class: "told" }, "Go on with it:"), element("div", { class: "buttons" },
         ...[["plane", "Its plane"], ["swap", "Swap it"], ["future", "Its future"]].map(([view, text]) =>
-          element("a", { class: "button", href: address(view, { model: model.name, job: id }) }, text)))));
+          element("a", { class: "button", href: address(view, { model: model.name, job: id }) }, text))))));
   drawGraph();
   clock.seek(Number(params.frame) || 0);
   if (params.frame === undefined) clock.start();

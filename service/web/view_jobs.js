@@ -2,6 +2,7 @@
 
 import { json } from "./api.js";
 import { element, emptyNote, problemNote } from "./elements.js";
+import { heldKey } from "./key.js";
 import { nameOf, placeOf } from "./memory.js";
 import { myJobs } from "./mine.js";
 import { stageOf } from "./progress.js";
@@ -15,7 +16,9 @@ export async function show(place) {
   place.append(element("h1", {}, "Jobs"));
   const jobs = await myJobs();
   if (!jobs.length) return void place.append(emptyNote("Nothing has been asked yet.", element("a", { class: "button primary", href: "#start" }, "Choose a clip")));
-  place.append(element("p", { class: "hint" }, "A job's address can be sent to whoever uses this server; it lives as long as its results do."),
+  place.append(element("p", { class: "hint" }, heldKey()
+    ? "A job's address opens it again for whoever has your key, as long as its results are kept."
+    : "A job's address can be sent to whoever uses this server; it lives as long as its results do."),
     element("ul", { class: "card jobs" }, jobs.map(jobRow)));
 }
 

@@ -115,7 +115,7 @@ async function table(job, frames, lengths, who, model, transfer) {
     heads.map((canvas) => element("th", { scope: "col" }, canvas)))), element("tbody", {}, body));
   made.style.setProperty("--columns", String(columns));
   const card = element("section", { class: "card", "aria-label": "Swap table" },
-    element("div", { class: "head" }, element("h2", {}, "Appearance down the side, motion along the top"), play),
+    element("div", { class: "head tight" }, element("h2", {}, "Appearance down the side, motion along the top"), play),
     element("div", { class: "scroll", tabIndex: 0, role: "group", "aria-label": "the table" }, made),
     element("p", { class: "hint" }, "Open a cell to see it large and to keep it."),
     element("div", { class: "buttons" }, downloads(job, `swap ${rows}x${columns}`)));
