@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(400)
 def test_the_picture_of_the_page_is_made(make_visit, sample_clips):
     visit = make_visit(viewport={"width": 1200, "height": 1400}, color_scheme="light")
     page = upload(visit, sample_clips[2])
-    visit.open(f"{page.evaluate('location.hash')}&frame=20&span=14-34")
+    visit.open(f"{page.evaluate('location.hash')}&frame=38&span=24-44")
     page.wait_for_timeout(500)
     below = page.locator("[aria-labelledby=onwards]").bounding_box()["y"]
     picture = Image.open(BytesIO(page.screenshot(clip={"x": 0, "y": 0, "width": 1200, "height": below})))
