@@ -15,7 +15,7 @@ from tests.web.visits import wait_until
 from twofold.client import Client
 
 pytestmark = pytest.mark.timeout(240)
-SIZE, COLUMN, ROW = 13, 9, 4  # the page's grid, and one point of it
+SIZE, COLUMN, ROW = 13, 11, 1  # the page's grid, and one point of it
 PATH = "(line) => line.getAttribute('points').split(' ').map((point) => point.split(',').map(Number))"
 
 
@@ -27,9 +27,22 @@ def system(tmp_path_factory):
     poses = torch.nn.functional.normalize(torch.randn(500, 4) * torch.tensor([0.2, 1.0, 0.5, 0.1]), dim=-1)
     statistics = {"dynamic": {"axes": principal_axes(poses).tolist(), "order": [1, 2, 0, 3]}}
     folder = tmp_path_factory.mktemp("models")
-    save_model(folder / "sphere", "sphere", DrNET(config), data={}, card="An untrained model.", statistics=statistics)
+    model = lively(DrNET(config))
+    save_model(folder / "sphere", "sphere", model, data={}, card="An untrained model.", statistics=statistics)
     with whole_system(models=str(folder)) as running:
         yield running
+
+
+@torch.no_grad()
+def lively(model: DrNET) -> DrNET:
+    """Make an untrained decoder's pictures differ: by running statistics, and contrast."""
+    model.train()
+    for seed in range(60):
+        poses = torch.nn.functional.normalize(torch.randn(64, 1, 4), dim=-1)
+        model.decode(model.sample_static(64, torch.Generator().manual_seed(seed)), poses)
+    last = [one for one in model.decoder.modules() if isinstance(one, torch.nn.ConvTranspose2d)][-1]
+    last.weight *= 20
+    return model.eval()
 
 
 @pytest.fixture
@@ -46,7 +59,7 @@ def grid(visit, job: str, kind: str):
 def test_codes_of_length_one_are_shown_along_the_principal_axes(visit, job):
     page = visit.open(f"#plane?job={job}&extent=2.5&at={COLUMN / 12},{1 - ROW / 12}")
     assert query(page)["dims"] == "principal"
-    assert page.inner_text(".when").startswith("axis 1 1.25 σ · axis 2 0.83 σ")
+    assert page.inner_text(".when").startswith("axis 1 2.08 σ · axis 2 2.08 σ")
     said = grid(visit, job, "json").json()
     axes, middle = np.array(said["axes"]), np.array(said["middle"])
     codes = np.array(page.request.get(f"{visit.url}/jobs/{job}/result?format=json").json()["dynamic"])
@@ -61,9 +74,12 @@ def test_the_exact_picture_of_a_point_is_that_of_the_grid(visit, job):
     page.wait_for_selector("[data-exact]")
     exact = np.reshape(pixels(page, ".face"), (64, 64, 4))[:, :, :3]
     with np.load(BytesIO(grid(visit, job, "npz").body())) as arrays:
-        # A point lies off the sphere, and the code that is decoded on it.
+        # The point itself lies off the sphere, and what is decoded on it.
         assert np.linalg.norm(arrays["coordinates"][ROW, COLUMN]) == pytest.approx(1, abs=1e-5)
         assert np.abs(exact - arrays["frames"][ROW, COLUMN].astype(int)).max() <= 1
+        assert np.ptp(arrays["frames"][:, :, 32, 32].astype(int)) > 30, (
+            "pictures that are all alike would prove nothing"
+        )
 
 
 def test_two_of_its_dimensions_can_be_chosen_all_the_same(visit, job):
