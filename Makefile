@@ -4,7 +4,9 @@
 #   make test    set up, then the whole test suite
 #   make check   ruff and mypy
 #   make compose-test   the composed containers, driven over HTTP (needs Docker)
-#   make figures   the README's picture (needs the sprites' layer sheets)
+#   make figures   the README's swaps (needs the sprites' layer sheets)
+#   make page-figure   the README's picture of the page (needs Chromium)
+#   make pointer-lag   measures how soon the plane follows the pointer, into docs/results.md (needs Chromium)
 #   make screenshots   every view of the page as a picture, into var/screenshots (needs Chromium)
 #
 # PIP_ARGS is added to every `pip install`. On Linux without an NVIDIA GPU the small CPU build of PyTorch is enough:
@@ -28,7 +30,7 @@ RUN_READY := $(VENV)/.ready-run-$(KEY)
 TEST_READY := $(VENV)/.ready-test-$(KEY)
 BIN := $(VENV)/bin
 
-.PHONY: run test check compose-test figures screenshots clean
+.PHONY: run test check compose-test figures page-figure pointer-lag screenshots clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)
@@ -45,7 +47,7 @@ check: $(TEST_READY)
 compose-test: $(TEST_READY)
 	$(BIN)/python -m pytest -c pyproject.toml tests/compose $(PYTEST_ARGS)
 
-# The README's picture, from the shipped model and held-out characters; SPRITES holds the layer sheets.
+# The README's swaps, from the shipped model and held-out characters; SPRITES holds the layer sheets.
 SPRITES ?= ../shared/data/sprites
 figures: $(RUN_READY)
 	@clips=$$(mktemp -d) && trap "rm -rf $$clips" EXIT && \
@@ -56,6 +58,12 @@ figures: $(RUN_READY)
 
 screenshots: $(TEST_READY)
 	$(BIN)/python -m pytest tests/web/screenshots.py $(PYTEST_ARGS)
+
+page-figure: $(TEST_READY)
+	$(BIN)/python -m pytest tests/web/page_figure.py $(PYTEST_ARGS)
+
+pointer-lag: $(TEST_READY)
+	$(BIN)/python -m pytest tests/web/pointer_lag.py $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -167,13 +167,19 @@ def swap_json(swapped: SwappedClips, loaded: LoadedModel) -> dict[str, Any]:
 
 
 def plane_json(plane: DrawnPlane, loaded: LoadedModel, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return a latent grid's answer; `asked` are the parameters that made it."""
+    """Return a latent grid's answer; `asked` are the parameters that made it.
+
+    A point of the plane is `middle` and so many of each of the `axes`, brought into the `range` of codes: "unit" has
+    those of length 1, "tanh" those within [-1, 1], "any" all. `dims` is empty where the axes mix dimensions.
+    """
     return {
         "model": loaded.name,
         "digest": loaded.digest,
         **asked,
         "dims": list(plane.plane.dims),
-        "axes": _rounded(plane.plane.axes.numpy()),
+        "axes": _rounded(plane.plane.axes.cpu().numpy()),
+        "middle": _rounded(plane.middle),
+        "range": loaded.model.dynamic_range,
         "coordinates": _rounded(plane.coordinates),
     }
 

@@ -62,6 +62,7 @@ class DrawnPlane:
     frames: UInt8[np.ndarray, "row column h w 3"]
     coordinates: Float[np.ndarray, "row column z"]
     plane: Plane
+    middle: Float[np.ndarray, " z"]  # where the axes begin: the prior's mean for this identity
 
 
 def average_rate(timestamps: Float[np.ndarray, " t"]) -> float | None:
@@ -180,7 +181,7 @@ def draw_plane(
     with measured("forward", frames=size * size):
         pictures, coordinates = latent_grid(model, who, plane, size, extent, spacing, CHUNK)
     colour = pictures if pictures.shape[-1] == 3 else repeat(pictures, "r k h w 1 -> r k h w c", c=3)
-    return DrawnPlane(colour, coordinates, plane)
+    return DrawnPlane(colour, coordinates, plane, model.prior(who).mean[0].float().cpu().numpy())
 
 
 def chosen_plane(loaded: LoadedModel, static: StaticCode, dims: str) -> Plane:

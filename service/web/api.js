@@ -1,6 +1,9 @@
-// What the page asks of the server: requests whose refusals are problems, uploads with progress, jobs that are watched.
+// What the page asks of the server: requests whose refusals are problems, and uploads with progress.
 
-export const ENDED = ["succeeded", "failed", "canceled"];
+import { bearer, heldKey } from "./key.js";
+import { anotherKey } from "./key_entry.js";
+
+export const CANCELED = "Canceled";
 
 export class Problem extends Error {
   constructor(members) {
@@ -17,16 +20,21 @@ function problemOf(status, type, text) {
   return new Problem({ title: "Unexpected answer", detail: `HTTP ${status}`, status });
 }
 
-export async function ask(path, options = {}) {
-  let answer;
-  try {
-    answer = await fetch(path, options);
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw unreachable();
+// With the key that is held; where none or a wrong one is, it waits for the person to give another.
+export async function ask(path, { headers, ...options } = {}) {
+  for (;;) {
+    const key = heldKey();
+    let answer;
+    try {
+      answer = await fetch(path, { ...options, headers: { ...headers, ...bearer(key) } });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw unreachable();
+    }
+    if (answer.ok) return answer;
+    const problem = problemOf(answer.status, answer.headers.get("Content-Type"), await answer.text());
+    if (answer.status !== 401 || !await anotherKey(key)) throw problem;
   }
-  if (!answer.ok) throw problemOf(answer.status, answer.headers.get("Content-Type"), await answer.text());
-  return answer;
 }
 
 export const json = async (path, options) => (await ask(path, options)).json();
@@ -37,14 +45,28 @@ export const post = (path, body, headers = {}, signal = undefined) => ask(path, 
 });
 
 // fetch cannot say how much of a body it has sent; this can. `signal` gives the upload up.
-export function upload(path, form, onSent, signal) {
+export async function upload(path, form, onSent, signal) {
+  for (;;) {
+    const key = heldKey();
+    try {
+      return await send(path, form, key, onSent, signal);
+    } catch (problem) {
+      // A refusal may cut off what is still being sent, which looks as if nobody were there: ask what it was.
+      if (!problem.status && problem.title !== CANCELED) await ask("/models");
+      else if (problem.status !== 401 || !await anotherKey(key)) throw problem;
+      if (heldKey() === key) throw problem;
+    }
+  }
+}
+
+function send(path, form, key, onSent, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", path);
-    request.setRequestHeader("Accept", "application/json");
+    for (const [name, value] of Object.entries({ Accept: "application/json", ...bearer(key) })) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => event.lengthComputable && onSent(event.loaded / event.total);
     request.onerror = () => reject(unreachable());
-    request.onabort = () => reject(new Problem({ title: "Canceled", detail: "The upload was given up." }));
+    request.onabort = () => reject(new Problem({ title: CANCELED, detail: "The upload was given up." }));
     request.onload = () => {
       if (request.status < 300) resolve(JSON.parse(request.responseText));
       else reject(problemOf(request.status, request.getResponseHeader("Content-Type"), request.responseText));
@@ -52,52 +74,4 @@ export function upload(path, form, onSent, signal) {
     signal?.addEventListener("abort", () => request.abort());
     request.send(form);
   });
-}
-
-// A browser opens six connections to a host, and an open stream holds one for as long as its job runs.
-const MOST_STREAMS = 3;
-const POLL = 1500; // milliseconds, for the jobs beyond
-let streams = 0;
-
-// Follow a job to its end. The stream resumes by itself after a break; the job is read anew whenever its state changes.
-export function watch(job, onChange = () => {}) {
-  if (ENDED.includes(job.status)) return Promise.resolve(job);
-  const streaming = streams < MOST_STREAMS;
-  streams += streaming;
-  return new Promise((resolve, reject) => {
-    const events = streaming ? new EventSource(`/jobs/${job.id}/events`) : null;
-    const timer = streaming ? 0 : setInterval(() => look(), POLL);
-    let ended = false;
-    const end = (settle, value) => {
-      if (ended) return;
-      ended = true;
-      events?.close();
-      clearInterval(timer);
-      streams -= streaming;
-      settle(value);
-    };
-    const look = async () => {
-      try {
-        job = await json(`/jobs/${job.id}`);
-      } catch (problem) {
-        if (problem.status) end(reject, problem); // without a status the server is away for a moment: ask again
-        return;
-      }
-      if (ended) return;
-      onChange(job);
-      if (ENDED.includes(job.status)) end(resolve, job);
-    };
-    if (!streaming) return;
-    events.addEventListener("status", look);
-    events.addEventListener("progress", (event) => onChange({ ...job, status: "running", ...JSON.parse(event.data) }));
-    events.onerror = () => events.readyState === EventSource.CLOSED && look();
-  });
-}
-
-// A job's result once it has ended well; its own problem where it has not.
-export async function finished(job, onChange) {
-  job = await watch(job, onChange);
-  if (job.status === "failed") throw new Problem(job.error);
-  if (job.status === "canceled") throw new Problem({ title: "Canceled", detail: "This job was canceled." });
-  return job;
 }

@@ -1,7 +1,8 @@
 // The arrays of finished jobs: read once a job, kept while the page is open.
 
-import { ask, finished, json } from "./api.js";
+import { ask, json } from "./api.js";
 import { readNpz } from "./npz.js";
+import { finished } from "./watching.js";
 
 const kept = new Map(), MOST = 24;
 

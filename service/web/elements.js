@@ -39,21 +39,13 @@ export function problemNote(problem) {
 
 export const emptyNote = (text, ...more) => element("div", { class: "card empty" }, element("p", {}, text), ...more);
 
-// Hand a file made here to the person.
-export function save(name, content, type) {
-  const url = URL.createObjectURL(new Blob([content], { type }));
+// Hand a file to the person.
+export function saveBlob(name, blob) {
+  const url = URL.createObjectURL(blob);
   element("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-const FORMATS = { "video/mp4": "MP4", "image/webp": "WebP", "image/gif": "GIF", "image/png": "PNG",
-  "application/x-npz": "NPZ", "application/json": "JSON" };
-
-// Links to a job's representations, named by what it is about.
-export function downloads(job, name) {
-  const stem = name.replace(/\.\w+$/, "").replace(/[^\w.-]+/g, "_").slice(0, 60) || job.kind;
-  return Object.entries(FORMATS).filter(([type]) => job.results[type]).map(([type, text]) =>
-    element("a", { class: "button", href: job.results[type], download: `${stem}.${text.toLowerCase()}` }, text));
-}
+export const save = (name, content, type) => saveBlob(name, new Blob([content], { type }));
 
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

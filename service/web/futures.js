@@ -1,14 +1,19 @@
 // Predictions from a moment of the clip: several futures side by side, moving in step, the observed part marked.
 
-import { finished, json } from "./api.js";
+import { json } from "./api.js";
 import { arraysOf } from "./codes.js";
-import { button, downloads, element, labelled, problemNote, select, svg } from "./elements.js";
-import { nameOf } from "./memory.js";
+import { downloads } from "./downloads.js";
+import { button, element, labelled, problemNote, select, svg } from "./elements.js";
+import { nameOf, rememberPlace } from "./memory.js";
 import { drawFrame, frameCanvas, playButton, player, showPlaying, still } from "./pictures.js";
 import { run } from "./progress.js";
 import { note } from "./route.js";
+import { finished } from "./watching.js";
 
 const FEWEST = 2, OBSERVED = 10;
+const AHEAD = [10, 20, 40, 80, 160], SAMPLES = [[1, "the mean one"], [2, "2 samples"], [4, "4 samples"], [8, "8 samples"]];
+
+const oneOf = (allowed, said, usual) => allowed.includes(Number(said)) ? Number(said) : usual;
 
 export async function futures(place, { clip, model, params, onLeave }) {
   const section = element("section", { class: "card", "aria-labelledby": "futures" }, element("h2", { id: "futures" }, "Its futures"));
@@ -17,7 +22,8 @@ export async function futures(place, { clip, model, params, onLeave }) {
   const frames = clip.codes.frames;
   if (frames < FEWEST) return void section.append(element("p", {}, "One frame has no motion to go on from."));
 
-  let observe = Math.max(FEWEST, Math.min(frames, Number(params.observe) || OBSERVED)), ahead = 40, samples = 4, clock = null;
+  let observe = Math.max(FEWEST, Math.min(frames, Number(params.observe) || OBSERVED)), clock = null;
+  let ahead = oneOf(AHEAD, params.ahead, 40), samples = oneOf(SAMPLES.map(([many]) => many), params.samples, 4);
   const outcome = element("div", { class: "outcome" }), last = still(clip.frames, observe - 1, "the last frame that is observed");
   const told = element("output", { class: "when" });
   const moment = element("input", { type: "range", min: String(FEWEST), max: String(frames), value: String(observe) });
@@ -39,15 +45,16 @@ export async function futures(place, { clip, model, params, onLeave }) {
     const made = sheet(job, arrays, clip);
     clock = made.clock;
     outcome.replaceChildren(made.card);
-    note({ predict: job.id, observe });
+    note({ predict: job.id, observe, ahead, samples });
+    rememberPlace(job);
     clock.start();
   };
   section.append(
     element("div", { class: "asking" }, last,
       element("div", { class: "fields" }, labelled("Go on from", moment), told,
         element("div", { class: "row" },
-          labelled("Frames ahead", select([10, 20, 40, 80, 160].map((one) => [one, one]), ahead, (next) => { ahead = Number(next); })),
-          labelled("Futures", select([[1, "the mean one"], [2, "2 samples"], [4, "4 samples"], [8, "8 samples"]], samples, (next) => { samples = Number(next); })),
+          labelled("Frames ahead", select(AHEAD.map((one) => [one, one]), ahead, (next) => { ahead = Number(next); })),
+          labelled("Futures", select(SAMPLES, samples, (next) => { samples = Number(next); })),
           button("Predict", predict, { class: "primary" })))),
     outcome);
   showMoment();

@@ -11,11 +11,20 @@ function all() {
 }
 
 export function remember(job, name) {
-  const kept = { [job.id]: { name, kind: job.kind, model: job.model }, ...all() };
-  kept[job.id] = { name, kind: job.kind, model: job.model };
+  keep(job, { name });
+}
+
+// Where its result is looked at: the address now shown.
+export const rememberPlace = (job) => keep(job, { place: location.hash });
+
+function keep(job, what) {
+  const { [job.id]: known, ...others } = all();
+  const kept = { [job.id]: { ...known, ...what }, ...others };
   try {
     localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(Object.entries(kept).slice(0, MOST))));
   } catch { /* a browser that keeps nothing still works */ }
 }
 
 export const nameOf = (job) => all()[job.id]?.name || `${job.kind} ${job.id.slice(0, 6)}`;
+
+export const placeOf = (job) => all()[job.id]?.place;

@@ -13,8 +13,9 @@ export const modelNamed = (name) => models.find((one) => one.name === name) || m
 
 const FAMILIES = { unordered_vae: "unordered VAE", drnet: "DrNET" };
 
-export const told = (model) => `${FAMILIES[model.family] || model.family} · learnt from ${model.data.name || "unnamed data"}`;
+export const told = (model) => `${FAMILIES[model.family] || model.family} of ${model.data.name || "unnamed data"}`;
 
-export const sizes = (model) =>
-  `${model.image_size} × ${model.image_size} · static ${model.static_dim}, dynamic ${model.dynamic_dim}` +
-  (model.motion ? " · predicts" : "");
+export const sizes = (model) => [
+  `${model.image_size} × ${model.image_size} pixels${model.motion ? ", predicts motion" : ""}`,
+  `static ${model.static_dim}, dynamic ${model.dynamic_dim}`,
+];

@@ -1,24 +1,37 @@
 // The plane decoded once: between its pictures a moving pointer sees a blend, at once, without asking anybody.
 
-// A point is [across, up], each 0 to 1.
-export function atlas({ frames, coordinates }) {
-  const [size, , height, width] = frames.shape, depth = coordinates.shape[2], bytes = height * width * 3;
-  const codeAt = (row, column) => coordinates.data.subarray((row * size + column) * depth, (row * size + column + 1) * depth);
-  const low = codeAt(size - 1, 0), right = codeAt(size - 1, size - 1), top = codeAt(0, 0);
-  const moved = (one) => [...one.keys()].reduce((best, dim) => Math.abs(one[dim] - low[dim]) > Math.abs(one[best] - low[best]) ? dim : best, 0);
-  const dims = [moved(right), moved(top)], high = [right[dims[0]], top[dims[1]]];
-  const mixed = new Uint8Array(bytes);
+const dot = (one, other) => one.reduce((sum, value, dim) => sum + value * other[dim], 0);
+const short = (value) => Number(value.toPrecision(9)); // what a float32 tells
+
+// The nearest code that a model of this range has.
+function inRange(range, code) {
+  if (range === "tanh") return code.map((value) => Math.max(-1, Math.min(1, value)));
+  if (range !== "unit") return code;
+  const length = Math.hypot(...code) || 1;
+  return code.map((value) => value / length);
+}
+
+// From a grid's pictures, and what its JSON says of it. A point is [across, up], each 0 to 1.
+export function atlas({ frames }, { dims, axes, middle, range, extent }) {
+  const [size, , height, width] = frames.shape, bytes = height * width * 3, reach = Number(extent);
+  const principal = dims.length === 0, mixed = new Uint8Array(bytes);
+  const steps = (point) => point.map((share) => (2 * share - 1) * reach); // of each axis, from the middle
 
   const self = {
-    frames, size, height, width, dims,
-    // What the two dimensions are at a point.
-    at: (point) => point.map((share, axis) => low[dims[axis]] + share * (high[axis] - low[dims[axis]])),
-    // Where a code lies, beside the plane too.
-    point: (code) => dims.map((dim, axis) => (code[dim] - low[dim]) / (high[axis] - low[dim])),
+    frames, size, height, width, principal,
+    dims: principal ? "principal" : dims.join(","),
+    names: principal ? ["axis 1", "axis 2"] : dims.map((dim) => `z${dim}`),
+    spoken: principal ? ["principal axis 1", "principal axis 2"] : dims.map((dim) => `dimension ${dim}`),
+    // What the two are at a point: a dimension's value, or how many deviations along a principal axis.
+    at: (point) => steps(point).map((step, axis) => principal ? step : middle[dims[axis]] + step * axes[axis][dims[axis]]),
+    // Where a code lies, beside the plane too: the axes are at right angles, so each says its own share.
+    point(code) {
+      const gone = code.map((value, dim) => value - middle[dim]);
+      return axes.map((axis) => 0.5 + dot(gone, axis) / (dot(axis, axis) || 1) / (2 * reach));
+    },
     code(point) {
-      const whole = Array.from(low, (value) => Number(value.toPrecision(9)));
-      self.at(point).forEach((value, axis) => { whole[dims[axis]] = Number(value.toPrecision(9)); });
-      return whole;
+      const [across, up] = steps(point);
+      return inRange(range, middle.map((value, dim) => value + across * axes[0][dim] + up * axes[1][dim])).map(short);
     },
     // The four pictures around a point, mixed by how near each is.
     blend([across, up]) {

@@ -19,7 +19,7 @@ export function surfaceOf(grid, { extent, path, move }) {
     handle.style.top = `${(1 - point[1]) * 100}%`;
     const values = grid.at(point);
     surface.setAttribute("aria-valuenow", String(Math.round(point[0] * 100)));
-    surface.setAttribute("aria-valuetext", `dimension ${grid.dims[0]}: ${values[0].toFixed(2)}, dimension ${grid.dims[1]}: ${values[1].toFixed(2)}`);
+    surface.setAttribute("aria-valuetext", grid.spoken.map((name, axis) => `${name}: ${values[axis].toFixed(2)}`).join(", "));
     move(point);
   };
   const follow = (event) => {
@@ -46,7 +46,7 @@ function draw(context, grid, extent) {
   for (let row = 0; row < grid.size; row += 1) {
     for (let column = 0; column < grid.size; column += 1) {
       const [u, v] = [column, row].map((at) => (at / (grid.size - 1) * 2 - 1) * extent);
-      context.globalAlpha = 0.3 + 0.7 * Math.exp(-(u * u + v * v) / 8);
+      context.globalAlpha = 0.5 + 0.5 * Math.exp(-(u * u + v * v) / 8);
       stampFrame(context, grid.frames, row * grid.size + column, (column - 0.5) * cell, (row - 0.5) * cell, cell);
     }
   }

@@ -1,8 +1,9 @@
 // One job on the page while it is sent, waits and runs: how far, how long yet, a way out; its problem when it fails.
 
-import { ENDED, finished, json, Problem, upload } from "./api.js";
+import { CANCELED, json, Problem, upload } from "./api.js";
 import { element, problemNote } from "./elements.js";
 import { remember } from "./memory.js";
+import { ENDED, finished } from "./watching.js";
 
 export function timeLeft(job, now = Date.now()) {
   if (job.status !== "running" || !job.started || job.progress < 0.05) return "";
@@ -48,7 +49,7 @@ export async function run(place, name, path, form) {
     if (!(problem instanceof Problem)) throw problem;
     bar.remove();
     cancel.remove();
-    stage.textContent = problem.title === "Canceled" ? "" : "did not work";
+    stage.textContent = problem.title === CANCELED ? "" : "did not work";
     const away = element("button", { type: "button", onclick: () => card.remove() }, "Dismiss");
     head.append(away);
     card.append(problemNote(problem));

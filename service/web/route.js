@@ -20,14 +20,19 @@ export function note(changes) {
 }
 
 // Scrubbing changes the frame sixty times a second, which browsers count as abuse: say where it came to rest.
-let timer = 0;
+let timer = 0, waiting = {};
 export function noteSoon(changes) {
   const { view } = read();
   clearTimeout(timer);
-  timer = setTimeout(() => read().view === view && note(changes), 250);
+  waiting = { ...waiting, ...changes };
+  timer = setTimeout(() => {
+    if (read().view === view) note(waiting);
+    waiting = {};
+  }, 250);
 }
 
 export const onChange = (listener) => addEventListener("hashchange", () => {
   clearTimeout(timer);
+  waiting = {};
   listener();
 });

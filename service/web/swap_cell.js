@@ -1,15 +1,17 @@
 // One cell of the swap table, large; its files are made when it is opened.
 
-import { finished, post } from "./api.js";
-import { downloads, element, problemNote } from "./elements.js";
+import { post } from "./api.js";
+import { downloads } from "./downloads.js";
+import { element, problemNote } from "./elements.js";
 import { remember } from "./memory.js";
 import { drawFrame, frameCanvas, playButton, player, showPlaying } from "./pictures.js";
+import { finished } from "./watching.js";
 
 export function openCell({ name, frames, first, length, fps, ends, model, transfer }) {
   const [height, width] = frames.shape.slice(-3), canvas = frameCanvas(height, width, { "aria-label": name });
   const play = playButton(() => clock), links = element("div", { class: "buttons" }, element("span", { class: "told" }, "making its files …"));
   const clock = player(length, fps, (frame) => drawFrame(canvas, frames, first + frame), (playing) => showPlaying(play, playing));
-  const dialog = element("dialog", { "aria-label": name }, element("div", { class: "head" }, element("h2", {}, name),
+  const dialog = element("dialog", { "aria-label": name }, element("div", { class: "head tight" }, element("h2", {}, name),
     element("button", { type: "button", onclick: () => dialog.close() }, "Close")), canvas,
   element("div", { class: "transport" }, play), links);
   dialog.addEventListener("close", () => { clock.stop(); dialog.remove(); });

@@ -2,13 +2,14 @@
 
 import { element, svg } from "./elements.js";
 
-const WIDTH = 1000, HEIGHT = 260, PAD = 14;
+const WIDTH = 1000, HEIGHT = 260, PAD = 16, FOOT = 34, INSET = 12; // of the drawing, which is stretched to its place
+const BEATS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600], MOST_BEATS = 8; // seconds between marks
 
 export function timeline({ dynamic, dynamic_std: std, timestamps }, dims, onSeek, onSpan) {
   const frames = dynamic.length, values = dims.flatMap((dim) => dynamic.map((code) => code[dim]));
   const low = Math.min(...values), high = Math.max(...values), reach = high - low || 1;
-  const x = (frame) => frames > 1 ? (frame / (frames - 1)) * WIDTH : WIDTH / 2;
-  const y = (value) => PAD + (1 - (value - low) / reach) * (HEIGHT - 2 * PAD);
+  const x = (frame) => frames > 1 ? INSET + (frame / (frames - 1)) * (WIDTH - 2 * INSET) : WIDTH / 2;
+  const y = (value) => PAD + (1 - (value - low) / reach) * (HEIGHT - PAD - FOOT);
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" });
   const span = svg("rect", { class: "span", y: 0, height: HEIGHT, width: 0 });
   const cursor = svg("line", { class: "cursor", y1: 0, y2: HEIGHT });
@@ -31,12 +32,19 @@ export function timeline({ dynamic, dynamic_std: std, timestamps }, dims, onSeek
     dot.style.top = `${y(dynamic[frame][dim]) / HEIGHT * 100}%`;
     return dot;
   });
-  surface.append(...dots);
+  const ticks = beats(timestamps).map(({ frame, seconds }) => {
+    drawing.prepend(svg("line", { class: "beat", x1: x(frame), x2: x(frame), y1: 0, y2: HEIGHT }));
+    const tick = element("span", { class: "tick", "aria-hidden": "true" }, `${seconds} s`);
+    tick.style.left = `${x(frame) / WIDTH * 100}%`;
+    return tick;
+  });
+  surface.append(...dots, ...ticks);
 
   let frame = 0, from = null, chosen = null;
   const frameAt = (event) => {
     const box = surface.getBoundingClientRect();
-    return Math.max(0, Math.min(frames - 1, Math.round((event.clientX - box.left) / box.width * (frames - 1))));
+    const share = ((event.clientX - box.left) / box.width * WIDTH - INSET) / (WIDTH - 2 * INSET);
+    return Math.max(0, Math.min(frames - 1, Math.round(share * (frames - 1))));
   };
   const setSpan = (next) => {
     chosen = next && [Math.min(...next), Math.max(...next)];
@@ -78,6 +86,17 @@ export function timeline({ dynamic, dynamic_std: std, timestamps }, dims, onSeek
         `frame ${now + 1} of ${frames}, ${timestamps[now].toFixed(2)} seconds, ${dims.map((dim) => `dimension ${dim}: ${dynamic[now][dim].toFixed(2)}`).join(", ")}`);
     },
   };
+}
+
+// Round seconds, each at the place of its moment among the frames.
+function beats(timestamps) {
+  const first = timestamps[0], last = timestamps.at(-1);
+  const step = BEATS.find((one) => (last - first) / one <= MOST_BEATS) ?? 7200, found = [];
+  for (let beat = Math.floor(first / step) + 1; beat * step < last; beat += 1) {
+    const next = timestamps.findIndex((time) => time >= beat * step), before = timestamps[next - 1];
+    found.push({ frame: next - 1 + (beat * step - before) / (timestamps[next] - before), seconds: Number((beat * step).toFixed(2)) });
+  }
+  return found;
 }
 
 // The frames where a dimension is at its lowest and at its highest.

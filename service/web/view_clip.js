@@ -2,11 +2,13 @@
 
 import { clipOf } from "./codes.js";
 import { clipPicker, noClips } from "./clip_picker.js";
-import { button, downloads, element, save } from "./elements.js";
+import { downloads, stemOf } from "./downloads.js";
+import { button, element, save } from "./elements.js";
 import { fitNote } from "./fit.js";
 import { nameOf } from "./memory.js";
 import { drawFrame, frameCanvas, playButton, player, showPlaying, still } from "./pictures.js";
 import { address, go, note, noteSoon } from "./route.js";
+import { spanButtons, toCsv } from "./span.js";
 import { extremes, timeline } from "./timeline.js";
 
 export const title = "Clip";
@@ -42,21 +44,24 @@ export async function show(place, params, model) {
 
   const graph = element("div", { class: "graph" }), keys = element("div", { class: "keys" });
   const spanTold = element("span", { class: "told", role: "status" });
-  const csv = button("CSV", () => save(`${stem(name)}.csv`, toCsv(codes, line.span), "text/csv"));
+  const csv = button("CSV", () => save(`${stemOf(name)}.csv`, toCsv(codes), "text/csv"));
+  const keeping = element("div", { class: "buttons span-files" }, element("span", { class: "told" }, "Keep the span:"),
+    spanButtons(clip, name, stemOf(name), () => ({ span: line.span, dims })));
   const tellSpan = (span) => {
     spanTold.textContent = span ? `${span[1] - span[0] + 1} frames chosen: ${span[0] + 1} to ${span[1] + 1}` : "";
-    csv.textContent = span ? "CSV of the span" : "CSV";
-    clear.hidden = !span;
+    clear.hidden = keeping.hidden = !span;
+    noteSoon({ span: span ? span.map((frame) => frame + 1).join("-") : null });
   };
   const clear = button("Clear", () => line.setSpan(null), { hidden: true });
   const drawGraph = () => {
+    const span = line ? line.span : spanOf(params.span, codes.frames);
     line = timeline(codes, dims, seek, tellSpan);
     graph.replaceChildren(line.surface);
     keys.replaceChildren(...extremes(codes.dynamic, dims.slice(0, AT_FIRST)).map(({ dim, frame, end }) =>
       element("button", { type: "button", class: "key", "data-dim": String(dim % 8), onclick: () => seek(frame, true) },
         still(frames, frame), element("span", {}, element("b", {}, `z${dim} ${end}`), `${codes.timestamps[frame].toFixed(2)} s`))));
     line.show(clock.frame);
-    tellSpan(null);
+    line.setSpan(span);
   };
   const choose = (dim, on) => {
     const next = on ? order.filter((one) => one === dim || dims.includes(one)) : dims.filter((one) => one !== dim);
@@ -81,14 +86,16 @@ export async function show(place, params, model) {
       element("div", { class: "transport" },
         button("Span from here", () => { began = clock.frame; line.setSpan([began, Math.max(began, line.span?.[1] ?? codes.frames - 1)]); }),
         button("to here", () => line.setSpan([Math.min(line.span?.[0] ?? 0, clock.frame), clock.frame])), clear, spanTold),
+      keeping,
       element("p", { class: "hint" }, "Point at a moment to see it; drag to scrub, with Shift to choose a span. Bands are one standard deviation of each code."),
       element("h3", {}, "Its extremes"), keys),
     element("section", { class: "card", "aria-labelledby": "onwards" },
       element("h2", { id: "onwards" }, "Take it with you, or go on"),
-      element("div", { class: "buttons" }, csv, downloads(clip.job, name)),
-      element("div", { class: "buttons" },
+      element("div", { class: "files" },
+        element("span", { class: "told" }, "Keep the clip:"), element("div", { class: "buttons" }, csv, downloads(clip.job, name)),
+        element("span", { class: "told" }, "Go on with it:"), element("div", { class: "buttons" },
         ...[["plane", "Its plane"], ["swap", "Swap it"], ["future", "Its future"]].map(([view, text]) =>
-          element("a", { class: "button", href: address(view, { model: model.name, job: id }) }, text)))));
+          element("a", { class: "button", href: address(view, { model: model.name, job: id }) }, text))))));
   drawGraph();
   clock.seek(Number(params.frame) || 0);
   if (params.frame === undefined) clock.start();
@@ -111,14 +118,8 @@ function dimChips(order, dims, choose) {
   }));
 }
 
-const stem = (name) => name.replace(/\.\w+$/, "");
-
-// A row a frame: when, each code, each code's standard deviation.
-export function toCsv(codes, span) {
-  const [first, last] = span ?? [0, codes.frames - 1], size = codes.dynamic[0].length;
-  const numbers = [...Array(size).keys()];
-  const head = ["frame", "seconds", ...numbers.map((dim) => `z${dim}`), ...numbers.map((dim) => `z${dim}_std`)];
-  const rows = codes.dynamic.slice(first, last + 1).map((code, at) =>
-    [first + at, codes.timestamps[first + at], ...code, ...codes.dynamic_std[first + at]]);
-  return [head, ...rows].map((row) => row.join(",")).join("\n") + "\n";
+// "3-12" in an address: from the third frame to the twelfth.
+function spanOf(said, frames) {
+  const ends = (said || "").split("-").map((end) => Number(end) - 1);
+  return ends.length === 2 && ends.every((end) => Number.isInteger(end) && end >= 0 && end < frames) ? ends : null;
 }

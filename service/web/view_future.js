@@ -20,8 +20,8 @@ export async function show(place, params, model) {
     note({ model: model.name, job: id });
     const clip = await clipOf(id);
     await futures(place, { clip, model, params, onLeave });
-    await between(place, { clip, encodes: picker.encodes, model, onLeave });
+    await between(place, { clip, encodes: picker.encodes, model, params, onLeave });
   }
-  people(place, { model, onLeave, onSource: (job) => go("clip", { model: model.name, job: job.id }) });
+  await people(place, { model, params, onLeave, onSource: (job) => go("clip", { model: model.name, job: job.id }) });
   return () => leaving.forEach((stop) => stop());
 }

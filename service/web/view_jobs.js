@@ -1,11 +1,14 @@
 // Jobs: mine, with their state and time left; each can be opened again, canceled, or deleted with what it made.
 
-import { ENDED, json, watch } from "./api.js";
+import { json } from "./api.js";
 import { element, emptyNote, problemNote } from "./elements.js";
-import { nameOf } from "./memory.js";
+import { heldKey } from "./key.js";
+import { nameOf, placeOf } from "./memory.js";
 import { myJobs } from "./mine.js";
 import { stageOf } from "./progress.js";
+import { openResult } from "./result_dialog.js";
 import { address } from "./route.js";
+import { ENDED, watch } from "./watching.js";
 
 export const title = "Jobs";
 
@@ -13,7 +16,9 @@ export async function show(place) {
   place.append(element("h1", {}, "Jobs"));
   const jobs = await myJobs();
   if (!jobs.length) return void place.append(emptyNote("Nothing has been asked yet.", element("a", { class: "button primary", href: "#start" }, "Choose a clip")));
-  place.append(element("p", { class: "hint" }, "A job's address can be sent to whoever uses this server; it lives as long as its results do."),
+  place.append(element("p", { class: "hint" }, heldKey()
+    ? "A job's address opens it again for whoever has your key, as long as its results are kept."
+    : "A job's address can be sent to whoever uses this server; it lives as long as its results do."),
     element("ul", { class: "card jobs" }, jobs.map(jobRow)));
 }
 
@@ -28,8 +33,7 @@ function jobRow(job) {
     bar.hidden = ENDED.includes(now.status);
     bar.value = now.progress ?? 0;
     told.textContent = now.error?.detail || lasts(now);
-    const there = now.status === "succeeded" ? viewOf(now) : null;
-    if (there) link.href = there;
+    if (now.status === "succeeded") lead(link, now);
     act.textContent = ENDED.includes(now.status) ? "Delete" : "Cancel";
     act.setAttribute("aria-label", `${act.textContent} ${nameOf(now)}`);
     act.onclick = () => end(now, row);
@@ -56,8 +60,12 @@ function lasts(job) {
   return hours < 1 ? `kept ${Math.ceil(hours * 60)} min more` : hours < 48 ? `kept ${Math.round(hours)} h more` : `kept ${Math.round(hours / 24)} days more`;
 }
 
-// Where a result is looked at: the view for what has one, its picture for the rest.
-function viewOf(job) {
-  if (job.kind === "encode") return address("clip", { model: job.model, job: job.id });
-  return job.results["image/png"] || job.results["application/json"];
+// Where a result is looked at: where this browser has shown it, or as a picture.
+function lead(link, job) {
+  link.href = job.kind === "encode" ? address("clip", { model: job.model, job: job.id }) : placeOf(job) ?? address("jobs");
+  if (job.kind === "encode" || placeOf(job)) return;
+  link.onclick = (event) => {
+    event.preventDefault();
+    openResult(job, nameOf(job));
+  };
 }

@@ -103,7 +103,7 @@ function modelCard(model, chosen, choose) {
   const picture = frameCanvas(192, 192, { "aria-hidden": "true", class: "portrait" });
   portrait(picture, model);
   return element("label", { class: "model" }, radio, picture,
-    element("span", {}, element("b", {}, model.name), element("span", {}, told(model)), element("span", {}, sizes(model))));
+    element("span", {}, element("b", {}, model.name), element("span", {}, told(model)), sizes(model).map((line) => element("span", {}, line))));
 }
 
 const licences = () => element("details", {}, element("summary", {}, "Whose data they have learnt from"),

@@ -1,15 +1,17 @@
 // The swap table: every chosen appearance doing every chosen motion, all moving in step.
 
 import { arraysOf, clipOf } from "./codes.js";
-import { button, downloads, element, labelled, select } from "./elements.js";
+import { downloads } from "./downloads.js";
+import { button, element, labelled, select } from "./elements.js";
 import { noClips } from "./clip_picker.js";
-import { nameOf } from "./memory.js";
+import { nameOf, rememberPlace } from "./memory.js";
 import { myEncodes } from "./mine.js";
 import { run } from "./progress.js";
 import { drawFrame, frameCanvas, playButton, player, showPlaying, still } from "./pictures.js";
-import { json, finished } from "./api.js";
+import { json } from "./api.js";
 import { note } from "./route.js";
 import { openCell } from "./swap_cell.js";
+import { finished } from "./watching.js";
 
 export const title = "Swap";
 const MOST = 8, OFFERED = 16;
@@ -49,6 +51,7 @@ export async function show(place, params, model) {
     clock = made.clock;
     outcome.replaceChildren(made.card);
     note({ swap: job.id });
+    rememberPlace(job);
     clock.start();
   };
   const swap = async () => {
@@ -112,7 +115,7 @@ async function table(job, frames, lengths, who, model, transfer) {
     heads.map((canvas) => element("th", { scope: "col" }, canvas)))), element("tbody", {}, body));
   made.style.setProperty("--columns", String(columns));
   const card = element("section", { class: "card", "aria-label": "Swap table" },
-    element("div", { class: "head" }, element("h2", {}, "Appearance down the side, motion along the top"), play),
+    element("div", { class: "head tight" }, element("h2", {}, "Appearance down the side, motion along the top"), play),
     element("div", { class: "scroll", tabIndex: 0, role: "group", "aria-label": "the table" }, made),
     element("p", { class: "hint" }, "Open a cell to see it large and to keep it."),
     element("div", { class: "buttons" }, downloads(job, `swap ${rows}x${columns}`)));

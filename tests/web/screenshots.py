@@ -5,14 +5,21 @@ By its name no part of the suite: what the pictures show only an eye can judge.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.web.views import PHONE, addresses, upload
+from tests.web.visits import Visit
 
 FOLDER = Path(os.environ.get("TWOFOLD_SCREENSHOTS", "var/screenshots"))
 pytestmark = pytest.mark.timeout(400)
-ROOMS = {"desk": {"viewport": {"width": 1280, "height": 860}}, "phone": PHONE}
+ROOMS: dict[str, dict[str, Any]] = {"desk": {"viewport": {"width": 1280, "height": 860}}, "phone": PHONE}
+# What is pressed before a view is worth looking at, and what then appears.
+PRESSED = {
+    "swap": [("text=Swap 3 × 3", ".swaps")],
+    "future": [("text=Predict", ".strip"), ("text=Interpolate", ".steps"), ("text=Draw four", ".person")],
+}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -24,18 +31,43 @@ def test_every_view_is_shown(make_visit, encoded, sample_clips, room, scheme):
         upload(visit, clip)  # so that this browser knows their names
     for name, address in addresses(encoded).items():
         page = visit.open(address)
+        for what, appears in PRESSED.get(name, []):
+            page.click(what)
+            page.wait_for_selector(appears)
+        photograph(visit, f"{name}-{room}-{scheme}")
         if name == "swap":
-            page.click("text=Swap 3 × 3")
-            page.wait_for_selector(".swaps")
-        if name == "future":
-            page.click("text=Predict")
-            page.wait_for_selector(".strip")
-            page.click("text=Interpolate")
-            page.wait_for_selector(".steps")
-            page.click("text=Draw four")
-            page.wait_for_selector(".person")
-        page.evaluate("scrollTo(0, 0)")
-        page.wait_for_timeout(500)
-        path = FOLDER / f"{name}-{room}-{scheme}.png"
-        page.screenshot(path=path, full_page=True)
-        assert path.stat().st_size > 10_000
+            page.click(".cell >> nth=1")
+            page.wait_for_selector("dialog a")
+            photograph(visit, f"cell-{room}-{scheme}", whole=False)
+    page.evaluate("document.querySelector('#key').hidden = false")  # as where there is a key
+    page.evaluate("import('/web/key_entry.js').then((entry) => { entry.enterKey(); })")
+    photograph(visit, f"key-{room}-{scheme}", whole=False)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_sprite_and_what_is_no_video_are_shown(make_visit, shared_data, sample_clips, room):
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    visit = make_visit(**ROOMS[room])
+    visit.expected = ("415", "422")
+    page = visit.open("#start?model=sprites-vae")
+    page.set_input_files(".drop input", shared_data / "videos" / "invalid" / "text.mp4")
+    page.wait_for_selector(".job .problem")
+    photograph(visit, f"problem-{room}")
+    page.click("text=Sprite 1")
+    page.wait_for_selector(".view.clip[data-shown]")
+    photograph(visit, f"sprite-{room}")
+    visit.go("plane")
+    photograph(visit, f"sprite-plane-{room}")
+
+
+def photograph(visit: Visit, name: str, whole: bool = True) -> None:
+    """Keep the page as it looks: the whole of it, in a window as high as that, or what the window shows."""
+    page, window = visit.page, visit.page.viewport_size
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(500)
+    if whole:
+        page.set_viewport_size({**window, "height": page.evaluate("document.documentElement.scrollHeight")})
+    path = FOLDER / f"{name}.png"
+    page.screenshot(path=path)
+    page.set_viewport_size(window)
+    assert path.stat().st_size > 10_000

@@ -2,10 +2,13 @@
 
 import re
 import statistics
+from io import BytesIO
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from tests.web.views import MEASURE_MOVES, pixels, query, upload
+from tests.web.views import measure_moves, pixels, query, upload
 from tests.web.visits import wait_until
 
 pytestmark = pytest.mark.timeout(240)
@@ -36,8 +39,8 @@ def test_pointing_at_the_timeline_shows_that_moment(visit, encoded):
     wait_until(page, "location.hash.includes('frame=47')")
 
 
-def test_a_chosen_span_is_what_the_csv_has(visit, encoded):
-    page = visit.open(f"#clip?job={encoded[0]}&frame=0")
+def choose_ten(page) -> None:
+    """Choose frames 1 to 10 of 48 by dragging with Shift."""
     box = page.locator(".timeline").bounding_box()
     page.keyboard.down("Shift")
     page.mouse.move(box["x"] + 1, box["y"] + 20)
@@ -46,20 +49,62 @@ def test_a_chosen_span_is_what_the_csv_has(visit, encoded):
     page.mouse.up()
     page.keyboard.up("Shift")
     assert "10 frames chosen: 1 to 10" in page.inner_text(".transport .told")
+
+
+def kept(page, kind: str):
     with page.expect_download() as download:
-        page.click("text=CSV of the span")
-    head, *rows = download.value.path().read_text().splitlines()
+        page.click(f".span-files >> text={kind}")
+    assert download.value.suggested_filename.endswith(f"_1-10.{kind.lower()}")
+    return download.value.path()
+
+
+def test_a_chosen_span_is_what_its_files_have(visit, encoded):
+    page = visit.open(f"#clip?job={encoded[0]}&frame=0")
+    choose_ten(page)
+    head, *rows = kept(page, "CSV").read_text().splitlines()
     assert head.startswith("frame,seconds,z0,z1")
     assert [int(row.split(",")[0]) for row in rows] == list(range(10))
     codes = page.evaluate(f"fetch('/jobs/{encoded[0]}/result?format=json').then((answer) => answer.json())")
     assert [float(cell) for cell in rows[9].split(",")[2:6]] == codes["dynamic"][9]
+    with np.load(kept(page, "NPZ"), allow_pickle=False) as span, np.load(whole_npz(visit, encoded[0])) as whole:
+        for name in ("dynamic", "dynamic_std", "timestamps", "frames", "reconstruction"):
+            np.testing.assert_array_equal(span[name], whole[name][:10])
+            assert span[name].dtype == whole[name].dtype
+        np.testing.assert_array_equal(span["static"], whole["static"])
+        assert span["span"].tolist() == [0, 9]
+    picture = np.asarray(Image.open(kept(page, "PNG")).convert("RGB")).astype(int)
+    assert picture.shape[1] == 1200
+    first = whole_frames(visit, encoded[0])[0].mean((0, 1))
+    drawn = picture[52:148, 64:160].mean((0, 1))
+    assert np.abs(drawn - first).max() < 25, "the first of the span's frames stands first"
+
+
+def test_the_address_holds_the_span(visit, encoded):
+    page = visit.open(f"#clip?job={encoded[0]}&frame=0")
+    choose_ten(page)
+    wait_until(page, "location.hash.includes('span=1-10')")
+    page.reload()
+    visit.shown()
+    assert "10 frames chosen: 1 to 10" in page.inner_text(".transport .told")
+    page.click("text=Clear")
+    wait_until(page, "!location.hash.includes('span')")
+    assert not page.locator(".span-files").is_visible()
+
+
+def whole_npz(visit, job: str) -> BytesIO:
+    return BytesIO(visit.page.request.get(f"{visit.url}/jobs/{job}/result?format=npz").body())
+
+
+def whole_frames(visit, job: str):
+    with np.load(whole_npz(visit, job)) as whole:
+        return whole["frames"]
 
 
 def test_every_representation_of_a_clip_can_be_kept(visit, encoded):
     page = visit.open(f"#clip?job={encoded[0]}&frame=0")
     for name, magic in (("NPZ", b"PK"), ("PNG", b"\x89PNG"), ("MP4", b"ftyp"), ("GIF", b"GIF8"), ("WebP", b"WEBP")):
         with page.expect_download() as download:
-            page.click(f".buttons >> text={name}")
+            page.click(f"a.button >> text=/^{name}$/")
         assert magic in download.value.path().read_bytes()[:12]
         assert download.value.suggested_filename.endswith(name.lower())
 
@@ -67,7 +112,7 @@ def test_every_representation_of_a_clip_can_be_kept(visit, encoded):
 def test_the_face_on_the_plane_follows_the_pointer_at_once_and_is_made_exact_at_rest(visit, encoded):
     page = visit.open(f"#plane?job={encoded[0]}")
     assert page.locator(".surface .path").count() == 2, "the clip's path lies over the plane"
-    spent = page.evaluate(MEASURE_MOVES, 40)
+    spent = measure_moves(page, 40)
     assert statistics.median(spent) < 33, f"milliseconds from a move to its picture: {spent}"
     blended = pixels(page, ".face")
     page.wait_for_selector("[data-exact]")
@@ -79,11 +124,22 @@ def test_the_face_on_the_plane_follows_the_pointer_at_once_and_is_made_exact_at_
 def test_the_plane_goes_along_the_dimensions_that_one_chooses(visit, encoded):
     page = visit.open(f"#plane?job={encoded[0]}&dims=2,3")
     before = pixels(page, ".surface canvas")[:4000]
-    page.select_option(".side label:nth-child(1) select", "0")
+    page.get_by_label("Across").select_option("0")
     wait_until(page, "location.hash.includes('dims=0,3')")
     page.wait_for_selector(".surface")
     assert pixels(page, ".surface canvas")[:4000] != before
     assert page.inner_text(".when").startswith("z0 ")
+
+
+def test_the_plane_goes_along_the_principal_axes(visit, encoded):
+    page = visit.open(f"#plane?job={encoded[0]}&at=0.5,0.5")
+    page.get_by_label("Along").select_option("principal")
+    wait_until(page, "location.hash.includes('dims=principal')")
+    page.wait_for_selector(".side label:has-text('Along') option[value=principal]:checked", state="attached")
+    page.wait_for_selector(".surface .path")
+    assert page.inner_text(".when").startswith("axis 1 ")
+    page.get_by_label("Along").select_option("dims")
+    wait_until(page, "document.querySelector('.when')?.textContent.startsWith('z')")
 
 
 def test_a_swap_table_moves_and_its_cells_can_be_opened_and_kept(visit, encoded):
@@ -118,21 +174,52 @@ def test_several_futures_go_on_from_the_moment_that_one_chooses(visit, encoded):
 
 
 def test_a_path_between_two_frames_begins_and_ends_at_them(visit, encoded):
-    page = visit.open(f"#future?job={encoded[0]}")
+    page = visit.open(f"#future?job={encoded[0]}&ends={encoded[0]}:3,{encoded[1]}:9&part=both&steps=17")
     page.click("text=Interpolate")
     page.wait_for_selector(".steps canvas")
     steps = [pixels(page, f".steps canvas:nth-child({n})") for n in (1, 5, 9)]
     assert len({tuple(step) for step in steps}) == 3
+    for name, magic in (("MP4", b"ftyp"), ("WebP", b"WEBP"), ("GIF", b"GIF8"), ("NPZ", b"PK"), ("JSON", b"{")):
+        with page.expect_download() as download:
+            page.click(f".walked .buttons >> text=/^{name}$/")
+        assert magic in download.value.path().read_bytes()[:12]
+    page.reload()
+    visit.shown()
+    assert pixels(page, ".steps canvas:nth-child(9)") == steps[2], "the address holds the path"
+    assert page.inner_text(".walked .when") == "step 1 of 17"
+    assert [page.input_value(f".end >> nth={n} >> input") for n in (0, 1)] == ["3", "9"]
 
 
-def test_an_identity_that_never_was_becomes_a_source(visit):
-    page = visit.open("#future?model=faces-vae")
+@pytest.mark.parametrize("model", ["faces-vae", "sprites-vae"])
+def test_an_identity_that_never_was_becomes_a_source(visit, model):
+    page = visit.open(f"#future?model={model}")
     page.click("text=Draw four")
     page.wait_for_selector(".person")
     assert page.locator(".person").count() == 4
+    first = pixels(page, ".person canvas >> nth=0")
+    page.reload()
+    visit.shown()
+    assert pixels(page, ".person canvas >> nth=0") == first, "the address holds them"
+    page.click(".person summary >> nth=0")
+    with page.expect_download() as download:
+        page.click(".person >> nth=0 >> text=/^MP4$/")
+    assert b"ftyp" in download.value.path().read_bytes()[:12]
     page.click(".person >> nth=0 >> text=Use as a source")
     page.wait_for_selector(".view.clip[data-shown]")
     assert page.inner_text("h1") == "identity of seed 1"
+    assert query(page)["model"] == model
+    visit.go("swap")
+    assert page.locator(".source", has_text="identity of seed 1").count() == 1
+
+
+def test_a_job_leads_back_to_where_it_was_shown(visit, encoded):
+    page = visit.open(f"#future?job={encoded[0]}")
+    page.click("text=Interpolate")
+    page.wait_for_selector(".steps canvas")
+    visit.go("jobs")
+    page.click(".jobs li:has(.kind:text-is('interpolate')) a")
+    page.wait_for_selector(".view.future[data-shown]")
+    assert page.locator(".steps canvas").count() == 9
 
 
 def test_an_address_shows_the_same_to_whoever_opens_it(visit, make_visit, encoded):

@@ -8,12 +8,15 @@ from typing import Any
 PATIENCE = float(os.environ.get("TWOFOLD_TEST_PATIENCE", "30"))  # seconds for anything that the page waits for
 
 
-def wait_until(page: Any, expression: str) -> None:
-    """Wait until a JavaScript expression holds; Playwright's own way needs eval, which the page's policy forbids."""
+def wait_until(page: Any, expression: str, pause: float = 50) -> None:
+    """Wait until a JavaScript expression holds, asking every `pause` milliseconds.
+
+    Playwright's own way needs eval, which the page's policy forbids.
+    """
     until = time.monotonic() + PATIENCE
     while not page.evaluate(expression):
         assert time.monotonic() < until, f"not within {PATIENCE:g} s: {expression}"
-        page.wait_for_timeout(50)
+        page.wait_for_timeout(pause)
 
 
 @dataclass

@@ -34,7 +34,8 @@ def read(png):
 
 def test_a_planes_pictures_lie_in_its_rows_and_columns():
     frames = np.random.default_rng(0).integers(0, 256, (3, 3, 16, 16, 3), dtype=np.uint8)
-    picture = read(plane_png(DrawnPlane(frames, np.zeros((3, 3, 2), np.float32), Plane(torch.eye(2), (0, 1)))))
+    codes = np.zeros((3, 3, 2), np.float32)
+    picture = read(plane_png(DrawnPlane(frames, codes, Plane(torch.eye(2), (0, 1)), codes[0, 0])))
     side = (picture.shape[0] - 2 * GUTTER) // 3
     factor = side // 16
     for row in range(3):

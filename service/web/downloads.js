@@ -1,0 +1,36 @@
+// The files of a job. They are fetched here, since a link alone can send no key and cannot say that a file has gone.
+
+import { ask } from "./api.js";
+import { element, problemNote, saveBlob } from "./elements.js";
+
+const FORMATS = { "video/mp4": "MP4", "image/webp": "WebP", "image/gif": "GIF", "image/png": "PNG",
+  "application/x-npz": "NPZ", "application/json": "JSON" };
+
+export const stemOf = (name) => name.replace(/\.\w+$/, "").replace(/[^\w.-]+/g, "_").slice(0, 60);
+
+// Links to a job's representations, named by what it is about.
+export function downloads(job, name) {
+  const stem = stemOf(name) || job.kind;
+  return Object.entries(FORMATS).filter(([type]) => job.results[type]).map(([type, text]) => {
+    const link = element("a", { class: "button", href: job.results[type], download: `${stem}.${text.toLowerCase()}` }, text);
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // the browser's own ways with a link
+      event.preventDefault();
+      fetched(link);
+    });
+    return link;
+  });
+}
+
+async function fetched(link) {
+  if (link.getAttribute("aria-busy")) return;
+  link.setAttribute("aria-busy", "true");
+  try {
+    saveBlob(link.download, await (await ask(link.getAttribute("href"))).blob());
+  } catch (problem) {
+    const note = problemNote(problem);
+    link.parentElement.after(note);
+    setTimeout(() => note.remove(), 15_000);
+  }
+  link.removeAttribute("aria-busy");
+}
