@@ -67,6 +67,7 @@ class Listener:
     on_found: Callable[[str], None] = lambda line: None  # of a person's own videos, line by line, before training
     interrupted: Callable[[], bool] = lambda: False  # training ends with a checkpoint, from which it can go on
     enough: Callable[[], bool] = lambda: False  # training ends, and what has been learnt becomes a model
+    hurried: Callable[[], bool] = lambda: False  # somebody waits for that: no motion is taught
 
 
 def run_recipe(recipe: Recipe, places: Places, *, resume: bool = False, listener: Listener | None = None) -> Path:
@@ -108,7 +109,8 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
     train(recipe, model, objective_of(recipe), training, folder, hooks, resume)
     if listener.interrupted():
         raise KeyboardInterrupt
-    model.motion = motion_where_there_is_any(model, training, recipe.motion, listener.on_stage)
+    if not listener.hurried():
+        model.motion = motion_where_there_is_any(model, training, recipe.motion, listener.on_stage)
     listener.on_stage("measuring")
     return export(recipe, model, source, places.models / recipe.name)
 

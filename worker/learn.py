@@ -108,6 +108,7 @@ class Teller:
             on_stage=lambda stage: self.tell(stage, READ if stage != "measuring" else TRAINED),
             on_found=self.told.append,
             enough=lambda: self.stopped is not None,
+            hurried=lambda: self.stopped is not None,
         )
 
     def on_begun(self, steps: int) -> None:
