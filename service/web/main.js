@@ -12,8 +12,9 @@ import * as plane from "./view_plane.js";
 import * as route from "./route.js";
 import * as start from "./view_start.js";
 import * as swap from "./view_swap.js";
+import * as train from "./view_train.js";
 
-const VIEWS = { start, clip, plane, swap, future, jobs };
+const VIEWS = { start, clip, plane, swap, future, train, jobs };
 const main = $("main"), keyButton = $("#key");
 let leave = null, turn = 0;
 
@@ -32,7 +33,7 @@ async function show() {
   main.replaceChildren(place);
   document.title = `${chosen.title} – Twofold`;
   try {
-    const left = await chosen.show(place, params, modelNamed(params.model ?? await modelOf(params.job)));
+    const left = await chosen.show(place, params, modelNamed(params.model ?? (chosen === train ? null : await modelOf(params.job))));
     if (mine === turn) leave = left;
     else left?.();
   } catch (problem) {
@@ -61,6 +62,7 @@ async function changeKey() {
 
 // Going to another view keeps what is being looked at.
 function carry(view, { model, job, dims }) {
+  if (view === "train") return route.address(view);
   if (view === "start" || view === "jobs") return route.address(view, { model });
   return route.address(view, { model, job, dims });
 }
@@ -68,7 +70,8 @@ function carry(view, { model, job, dims }) {
 async function checkHealth() {
   const health = $("#health");
   try {
-    await json("/readyz");
+    const { workers } = await json("/readyz");
+    if (workers.training) $("nav a[data-view=train]").hidden = false;
     health.className = "health good";
     health.textContent = "ready";
   } catch (problem) {

@@ -2,7 +2,7 @@
 
 import { json } from "./api.js";
 
-const KINDS = ["encode", "swap", "predict", "interpolate", "sample"];
+const KINDS = ["encode", "swap", "predict", "interpolate", "sample", "train"];
 
 const listed = async (wanted) => (await json(`/jobs?${new URLSearchParams(wanted)}`)).jobs;
 

@@ -17,7 +17,7 @@ export function openResult(job, name) {
 }
 
 // On a canvas, since the page's policy lets an <img> show nothing that was fetched.
-async function drawn(job, name) {
+export async function drawn(job, name) {
   const bitmap = await createImageBitmap(await (await ask(job.results["image/png"])).blob());
   const canvas = element("canvas", { width: bitmap.width, height: bitmap.height, class: "result", role: "img", "aria-label": name });
   canvas.getContext("2d").drawImage(bitmap, 0, 0);

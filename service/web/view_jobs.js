@@ -33,7 +33,7 @@ function jobRow(job) {
     bar.hidden = ENDED.includes(now.status);
     bar.value = now.progress ?? 0;
     told.textContent = now.error?.detail || lasts(now);
-    if (now.status === "succeeded") lead(link, now);
+    if (now.status === "succeeded" || now.kind === "train") lead(link, now);
     act.textContent = ENDED.includes(now.status) ? "Delete" : "Cancel";
     act.setAttribute("aria-label", `${act.textContent} ${nameOf(now)}`);
     act.onclick = () => end(now, row);
@@ -62,6 +62,7 @@ function lasts(job) {
 
 // Where a result is looked at: where this browser has shown it, or as a picture.
 function lead(link, job) {
+  if (job.kind === "train") return void (link.href = address("train", { job: job.id }));
   link.href = job.kind === "encode" ? address("clip", { model: job.model, job: job.id }) : placeOf(job) ?? address("jobs");
   if (job.kind === "encode" || placeOf(job)) return;
   link.onclick = (event) => {

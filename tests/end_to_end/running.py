@@ -64,14 +64,14 @@ def stop(system: System) -> int:
 
 
 @contextmanager
-def whole_system(models: str | None = None) -> Iterator[System]:
+def whole_system(models: str | None = None, **environment: str) -> Iterator[System]:
     """A ready system in a folder of its own, with these models if any; it ends with the block, and must end well."""
     with TemporaryDirectory(prefix="twofold-") as folder:
         data_dir = Path(folder) / "data"
         data_dir.mkdir()
         if models:
             shutil.copytree(models, data_dir / "models")
-        running = start(data_dir, Path(folder) / "log")
+        running = start(data_dir, Path(folder) / "log", **environment)
         try:
             yield wait_until_ready(running)
             assert stop(running) == 0, running.said()

@@ -8,14 +8,14 @@ from typing import Any
 PATIENCE = float(os.environ.get("TWOFOLD_TEST_PATIENCE", "30"))  # seconds for anything that the page waits for
 
 
-def wait_until(page: Any, expression: str, pause: float = 50) -> None:
-    """Wait until a JavaScript expression holds, asking every `pause` milliseconds.
+def wait_until(page: Any, expression: str, pause: float = 50, patience: float = PATIENCE) -> None:
+    """Wait until a JavaScript expression holds, for `patience` seconds, asking every `pause` milliseconds.
 
     Playwright's own way needs eval, which the page's policy forbids.
     """
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + patience
     while not page.evaluate(expression):
-        assert time.monotonic() < until, f"not within {PATIENCE:g} s: {expression}"
+        assert time.monotonic() < until, f"not within {patience:g} s: {expression}"
         page.wait_for_timeout(pause)
 
 

@@ -1,0 +1,32 @@
+// How well held-out clips are redrawn while a model learns: a line that grows.
+
+import { element, svg } from "./elements.js";
+
+const WIDTH = 640, HEIGHT = 200, EDGE = 12;
+
+// What a training's stage says of its looks at held-out clips; null where it says nothing.
+export function lookOf(stage) {
+  const said = /([\d.]+) dB on held-out clips after (\d+) steps/.exec(stage || "");
+  return said && { step: Number(said[2]), psnr_db: Number(said[1]) };
+}
+
+// A picture, and a function that shows it the looks so far, each { step, psnr_db }.
+export function learningCurve() {
+  const line = svg("polyline", { class: "curve", "data-dim": 0 }), best = svg("circle", { class: "best", r: 5 });
+  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "no look at held-out clips yet" }, line, best);
+  const told = element("figcaption", {}, "The first look at held-out clips comes in a moment.");
+  const place = element("figure", { class: "learning" }, drawing, told);
+  const draw = (looks) => {
+    if (!looks.length) return;
+    const scores = looks.map((look) => look.psnr_db), low = Math.min(...scores), high = Math.max(...scores), last = looks.at(-1).step || 1;
+    const x = (step) => EDGE + (WIDTH - 2 * EDGE) * step / last;
+    const y = (score) => HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (score - low) / Math.max(high - low, 0.5);
+    line.setAttribute("points", looks.map((look) => `${x(look.step)},${y(look.psnr_db)}`).join(" "));
+    const top = looks[scores.indexOf(high)];
+    best.setAttribute("cx", x(top.step));
+    best.setAttribute("cy", y(high));
+    told.textContent = `Held-out clips are redrawn at ${high.toFixed(1)} dB at best, after ${top.step} steps; ${looks.at(-1).psnr_db.toFixed(1)} dB at the last look, after ${looks.at(-1).step}.`;
+    drawing.setAttribute("aria-label", told.textContent);
+  };
+  return { place, draw };
+}

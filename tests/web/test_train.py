@@ -1,0 +1,75 @@
+"""The page learns a model of a person's own clips, shows how, and uses it: on a system that learns models."""
+
+import pytest
+
+from tests.end_to_end.running import whole_system
+from tests.web.visits import wait_until
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def system():
+    """A running system that learns models."""
+    with whole_system(TWOFOLD_TRAINING="true") as running:
+        yield running
+
+
+def begin(visit, clips, name, minutes="1"):
+    page = visit.open()
+    page.wait_for_selector("nav a[data-view=train]:not([hidden])")
+    visit.go("train")
+    page.set_input_files(".drop input", clips)
+    page.fill("input[placeholder=mine]", name)
+    page.fill("input[type=number]", minutes)
+    page.click("text=Learn")
+    page.wait_for_selector(".view.train .learning")
+    return page
+
+
+def test_clips_become_a_model_that_is_chosen_and_used(visit, sample_clips):
+    page = begin(visit, sample_clips, "my-faces")
+    # A training that has one minute ends in a few, however busy the machine.
+    wait_until(page, "document.querySelector('#made') !== null", pause=500, patience=600)
+    assert "Held-out clips are redrawn at" in page.inner_text(".learning figcaption")
+    assert page.locator(".learning .curve").get_attribute("points")
+    assert "4 videos, 4 clips" in page.inner_text(".outcome")
+    assert page.locator("canvas.result").bounding_box()["width"] > 300
+    page.click("text=Use my-faces")
+    visit.shown()
+    page.wait_for_selector("label.model input[value=my-faces]:checked")
+    page.set_input_files(".drop input", sample_clips[0])
+    page.wait_for_selector(".view.clip[data-shown]")
+    assert "model=my-faces" in page.url
+
+
+def test_a_training_is_stopped_from_its_page_which_a_reload_restores(visit, sample_clips):
+    page = begin(visit, sample_clips, "short-lived", minutes="60")
+    visit.open(page.url.split("/", 3)[3])
+    page.wait_for_selector("text=/training/")
+    page.click("text=Stop here")
+    wait_until(page, "document.querySelector('.outcome').textContent.includes('Canceled')", pause=500, patience=300)
+    visit.go("jobs")
+    assert page.locator(".jobs .name", has_text="short-lived").get_attribute("href").startswith("#train?job=")
+
+
+def test_one_clip_is_too_few_and_a_taken_name_is_said(visit, sample_clips):
+    page = visit.open("#train")
+    page.set_input_files(".drop input", sample_clips[0])
+    assert page.locator("text=Learn").first.is_disabled()
+    page.set_input_files(".drop input", sample_clips[1])
+    page.fill("input[placeholder=mine]", "faces-vae")
+    visit.expected = ("409",)
+    page.click("button:text('Learn')")
+    page.wait_for_selector(".note.problem")
+    assert "there is a model called faces-vae already" in page.inner_text(".note.problem")
+
+
+def test_a_server_that_learns_nothing_does_not_offer_it(make_visit):
+    with whole_system() as running:
+        visit = make_visit()
+        visit.url = running.url
+        page = visit.open("#train")
+        assert "learns no models" in page.inner_text(".view.train")
+        assert page.locator("nav a[data-view=train]").is_hidden()
+        visit.hosts.clear()  # the fixture knows of one system alone
