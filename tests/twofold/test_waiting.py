@@ -236,12 +236,12 @@ def test_waiting_ends_when_the_caller_said_although_the_stream_speaks(server_url
         began = time.monotonic()
         with meanwhile(work):
             try:
-                with pytest.raises(WaitedTooLong, match=r"running after 1.5 s"):
-                    client.wait(job, progress=seen.append, timeout=1.5)
+                with pytest.raises(WaitedTooLong, match=r"running after 3 s"):
+                    client.wait(job, progress=seen.append, timeout=3)
             finally:
                 over.set()
-        assert 1.5 <= time.monotonic() - began < 3
-    assert len(seen) > 20  # by the stream; asking would have told it a few times
+        assert 3 <= time.monotonic() - began < 12
+    assert len(seen) > 12  # by the stream; asking, which slows down, would have told it a few times
 
 
 def test_an_answer_that_was_lost_made_its_job_once(proxy: Proxy, picture):
