@@ -50,7 +50,7 @@ def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
 
 
 def test_progress_is_told_as_it_happens_by_one_stream(proxy: Proxy, worker):
-    with Client(proxy.url) as client:
+    with Client(proxy.url, timeout=60) as client:
         job, seen = client.submit_sample(seed=1), []
 
         def work() -> None:
@@ -73,7 +73,7 @@ def test_progress_is_told_as_it_happens_by_one_stream(proxy: Proxy, worker):
 
 
 def test_a_connection_that_is_cut_is_taken_up_where_it_was_without_repeats(proxy: Proxy, worker):
-    with Client(proxy.url) as client:
+    with Client(proxy.url, timeout=60) as client:
         job, seen = client.submit_sample(seed=1), []
 
         def work() -> None:
@@ -95,7 +95,7 @@ def test_a_connection_that_is_cut_is_taken_up_where_it_was_without_repeats(proxy
 
 
 def test_a_server_that_is_away_for_some_seconds_is_waited_for(proxy: Proxy, worker):
-    with Client(proxy.url) as client:
+    with Client(proxy.url, timeout=60) as client:
         job = client.submit_sample(seed=1)
         worker.begin(job)
 
@@ -113,7 +113,7 @@ def test_a_server_that_is_away_for_some_seconds_is_waited_for(proxy: Proxy, work
 
 def test_a_server_that_is_stopped_and_started_again_mid_job_is_waited_for(settings, worker):
     with served(settings) as url:
-        client = Client(url)
+        client = Client(url, timeout=60)
         job, seen = client.submit_sample(seed=1), []
         worker.begin(job)
         worker.beat(job, 0.5)
@@ -187,7 +187,7 @@ def test_a_stream_that_somebody_holds_back_is_given_up(server_url, worker, monke
 
 def test_what_an_earlier_attempt_had_reached_is_not_told_of_this_one(server_url, worker, settings):
     """The stream begins with what has been: a first attempt that was lost at 90 %."""
-    with Client(server_url) as client:
+    with Client(server_url, timeout=60) as client:
         job, seen = client.submit_sample(seed=1), []
         worker.begin(job)
         worker.beat(job, 0.9)
@@ -208,7 +208,7 @@ def test_what_an_earlier_attempt_had_reached_is_not_told_of_this_one(server_url,
 
 
 def test_a_job_that_fails_raises_its_problem(server_url, worker):
-    with Client(server_url) as client:
+    with Client(server_url, timeout=60) as client:
         job = client.submit_sample(seed=1)
         worker.begin(job)
 
@@ -222,7 +222,7 @@ def test_a_job_that_fails_raises_its_problem(server_url, worker):
 
 def test_waiting_ends_when_the_caller_said_although_the_stream_speaks(server_url, worker, monkeypatch):
     monkeypatch.setattr(waiting, "PING", 0.5)
-    with Client(server_url) as client:
+    with Client(server_url, timeout=60) as client:
         job, seen = client.submit_sample(seed=1), []
         worker.begin(job)
         over = threading.Event()
@@ -236,16 +236,16 @@ def test_waiting_ends_when_the_caller_said_although_the_stream_speaks(server_url
         began = time.monotonic()
         with meanwhile(work):
             try:
-                with pytest.raises(WaitedTooLong, match=r"running after 1.5 s"):
-                    client.wait(job, progress=seen.append, timeout=1.5)
+                with pytest.raises(WaitedTooLong, match=r"running after 3 s"):
+                    client.wait(job, progress=seen.append, timeout=3)
             finally:
                 over.set()
-        assert 1.5 <= time.monotonic() - began < 3
-    assert len(seen) > 20  # by the stream; asking would have told it a few times
+        assert 3 <= time.monotonic() - began < 12
+    assert len(seen) > 12  # by the stream; asking, which slows down, would have told it a few times
 
 
 def test_an_answer_that_was_lost_made_its_job_once(proxy: Proxy, picture):
-    with Client(proxy.url) as client:
+    with Client(proxy.url, timeout=60) as client:
         proxy.lose_answers = 1
         job = client.submit_encode(picture)
         assert [one.id for one in client.jobs()] == [job.id]
@@ -253,7 +253,7 @@ def test_an_answer_that_was_lost_made_its_job_once(proxy: Proxy, picture):
 
 
 def test_a_callback_that_fails_ends_the_waiting_and_leaves_the_client_whole(server_url, worker):
-    with Client(server_url) as client:
+    with Client(server_url, timeout=60) as client:
         job = client.submit_sample(seed=1)
 
         def refuse(now: Job) -> None:
@@ -274,7 +274,7 @@ def test_many_jobs_are_awaited_at_once_while_the_loop_runs_on(proxy: Proxy, work
                 await asyncio.sleep(0.01)
                 ticks += 1
 
-        async with AsyncClient(proxy.url) as client:
+        async with AsyncClient(proxy.url, timeout=60) as client:
             ticking = asyncio.create_task(tick())
             jobs = [await client.submit_sample(seed=seed) for seed in range(5)]
             seen: list[float] = []
@@ -307,7 +307,7 @@ def test_many_jobs_are_awaited_at_once_while_the_loop_runs_on(proxy: Proxy, work
 
 def test_what_is_awaited_can_be_given_up(server_url):
     async def run() -> str:
-        async with AsyncClient(server_url) as client:
+        async with AsyncClient(server_url, timeout=60) as client:
             job = await client.submit_sample(seed=1)
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(client.wait(job), 0.5)
@@ -320,7 +320,7 @@ def test_a_blocking_client_works_where_a_loop_runs_already(server_url):
     """As in a notebook."""
 
     async def run() -> list[Job]:
-        with Client(server_url) as client:
+        with Client(server_url, timeout=60) as client:
             job = client.submit_sample(seed=1)
             assert client.cancel(job).status == client.cancel(job).status == "canceled"
             return list(client.jobs())
