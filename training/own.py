@@ -76,7 +76,8 @@ def train_own(
         left = FOR_NETWORK * 60 * wish.minutes
         recipe = replace(recipe, steps=paced_steps(recipe, source, places.device, left))
     if wish.minutes is not None:
-        deadline, asked = began + FOR_NETWORK * 60 * wish.minutes, listener.enough
+        # From here on, so that a machine that was slow to come here still trains.
+        deadline, asked = time.monotonic() + FOR_NETWORK * 60 * wish.minutes, listener.enough
         listener = replace(listener, enough=lambda: asked() or time.monotonic() > deadline)
     folder = run_on(source, recipe, places, resume=resume, listener=listener)
     show(folder, source, runs, time.monotonic() - began)

@@ -6,6 +6,7 @@ from tests.end_to_end.running import whole_system
 from tests.web.visits import wait_until
 
 pytestmark = pytest.mark.timeout(900)
+LEARN = "form button.primary"
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def begin(visit, clips, name, minutes="1"):
     page.set_input_files(".drop input", clips)
     page.fill("input[placeholder=mine]", name)
     page.fill("input[type=number]", minutes)
-    page.click("text=Learn")
+    page.click(LEARN)
     page.wait_for_selector(".view.train .learning")
     return page
 
@@ -56,11 +57,11 @@ def test_a_training_is_stopped_from_its_page_which_a_reload_restores(visit, samp
 def test_one_clip_is_too_few_and_a_taken_name_is_said(visit, sample_clips):
     page = visit.open("#train")
     page.set_input_files(".drop input", sample_clips[0])
-    assert page.locator("text=Learn").first.is_disabled()
+    assert page.locator(LEARN).is_disabled()
     page.set_input_files(".drop input", sample_clips[1])
     page.fill("input[placeholder=mine]", "faces-vae")
     visit.expected = ("409",)
-    page.click("button:text('Learn')")
+    page.click(LEARN)
     page.wait_for_selector(".note.problem")
     assert "there is a model called faces-vae already" in page.inner_text(".note.problem")
 

@@ -13,6 +13,7 @@ from jobs.train_request import TrainRequest
 from models.checkpoint import load_model
 from tests.worker.drawn import film, moving_square
 from worker.__main__ import lay_out
+from worker.attempt import Stopped, Why
 from worker.results import JSON, PNG
 from worker.warm import WarmWorker
 
@@ -90,28 +91,25 @@ def test_a_cancel_keeps_what_was_learnt_by_then(bench, clips):
 
 def test_an_attempt_after_a_death_goes_on_where_the_first_was(bench, clips, monkeypatch):
     monkeypatch.setattr("training.loop.CHECKPOINT_SECONDS", 0.0)
-    record = submit(bench, clips, minutes=0.3)
-    died_at = []
+    record = submit(bench, clips, minutes=60)
+    begun = bench.store.settings.data_dir / "runs" / "mine" / "recipe.json"
+    steps, recipes = [], []
 
-    def die(self, step, terms, frames_per_second):
-        if step == 5:
-            died_at.append(step)
-            raise SystemExit
+    def dies_once(self, step, terms, frames_per_second):
+        steps.append(step)
+        recipes.append(begun.read_text())
+        if len(steps) == 3:
+            raise SystemExit  # as the second signal of somebody who insists
+        if len(steps) == 5:
+            self.stopped = Stopped(Why.CANCELED)
 
-    with monkeypatch.context() as patch:
-        patch.setattr("worker.learn.Teller.on_step", die)
-        with pytest.raises(SystemExit):
-            work(bench)
-    assert died_at == [5]
-    assert bench.store.get(record.id).status == "queued"
-    steps = []
-    first = bench.store.settings.data_dir / "runs" / "mine" / "recipe.json"
-    before = first.read_text()
-    monkeypatch.setattr("worker.learn.Teller.on_step", lambda self, step, terms, speed: steps.append(step))
-    work(bench)
-    assert bench.store.get(record.id).status == "succeeded", bench.store.get(record.id).problem
-    assert steps[0] in (4, 5, 6)
-    assert first.read_text() == before
+    monkeypatch.setattr("worker.learn.Teller.on_step", dies_once)
+    work(bench)  # RQ goes on to the delivery of what was handed back
+    assert steps == [1, 2, 3, 3, 4], "the first two steps were kept"
+    assert len(set(recipes)) == 1, "it is the same run, though its steps were timed by the first attempt"
+    ended = bench.store.get(record.id)
+    assert (ended.status, ended.attempts) == ("canceled", 2)
+    assert load_model(bench.shelf.catalogue.find("mine").folder).name == "mine"
 
 
 def test_clips_that_cannot_be_used_are_a_problem_that_says_why(bench, clips):
