@@ -54,6 +54,11 @@ def submit(
             for sha256 in _unused(parts, job_id, fresh):
                 parts.artifacts.delete(sha256)
         raise
+    if record.id != job_id:
+        # What was pinned for a job that is not made must not outlive a purge of the one that there is.
+        with contextlib.suppress(RedisError, StorageUnavailable):
+            for sha256 in parts.store.release(f"job:{job_id}", request.inputs):
+                parts.artifacts.delete(sha256)
     return record
 
 

@@ -194,6 +194,15 @@ def test_purge_deletes_what_nobody_else_uses(served):
     assert not list(served.artifacts.all())
 
 
+def test_purge_deletes_the_clip_of_a_job_that_was_asked_for_twice(served):
+    mine = served.finished_encode()
+    assert served.job(served.encode()) == mine
+    (clip,) = served.store.get(mine).inputs
+    assert served.artifacts.exists(clip), "the job that there is still has its clip"
+    assert served.http.delete(f"/jobs/{mine}?purge=true").status_code == 200
+    assert not served.artifacts.exists(clip)
+
+
 def test_a_job_purged_while_it_runs_is_forgotten_once_it_has_stopped(served):
     job_id = served.job(served.encode())
     served.store.begin(job_id, "e")
