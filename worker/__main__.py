@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configure_logs(settings)
         torch.set_num_threads(threads_for(chosen.queue, settings))
         if chosen.queue == TRAINING:
-            os.nice(10)  # it takes what those who wait for an answer leave
+            os.nice(5)  # it takes what those who wait for an answer leave
         configure_tracing(settings, "worker")
         bench = lay_out(settings, decoding=chosen.queue != INTERACTIVE)
     except ConfigurationError as error:
