@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from jobs.artifacts import FolderStore
+from jobs.folder_store import FolderStore
 from jobs.connection import connect
 from jobs.records import JobStore
 from jobs.settings import Settings
