@@ -131,23 +131,6 @@ def faces_vae_again() -> Recipe:
     return replace(second_round(faces_vae()), steps=12_000)
 
 
-def faces_vae_aligned() -> Recipe:
-    """A last round for `faces-vae` (`--from faces-vae`), so that a dynamic code means the same on every face.
-
-    The decoder knows f, so that each identity may have an origin and a scale of z of its own: the likelihood is
-    indifferent to that, and only the dynamic KL, against one prior for all, is not. At its low last weight it is too
-    weak to undo what came about, so that for a while it weighs more; what it took from the smile comes back after.
-    """
-    recipe = faces_vae()
-    assert isinstance(recipe.loss, VariationalLoss)
-    loss = replace(
-        recipe.loss,
-        static_weight=Anneal(((0.0, recipe.loss.static_weight.points[-1][1]),)),
-        dynamic_weight=Anneal(((0.0, 0.1), (0.1, 0.5), (0.5, 0.5), (0.7, 0.1))),
-    )
-    return replace(recipe, steps=2_500, loss=loss)
-
-
 def sprites_vae_again() -> Recipe:
     """A second round for `sprites-vae`, begun with its weights (`--from sprites-vae`)."""
     return second_round(sprites_vae())
@@ -305,7 +288,6 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     for recipe in (
         faces_vae,
         faces_vae_again,
-        faces_vae_aligned,
         sprites_vae,
         sprites_vae_again,
         sprites_vae_paper,
