@@ -5,6 +5,7 @@
 #   make check   ruff and mypy
 #   make compose-test   the composed containers, driven over HTTP (needs Docker)
 #   make figures   the README's swaps (needs the sprites' layer sheets)
+#   make manual   writes anew what is generated in docs/: http.md, the table of settings, the manual's pictures
 #   make page-figure   the README's picture of the page (needs Chromium)
 #   make pointer-lag   measures how soon the plane follows the pointer, into docs/results.md (needs Chromium)
 #   make screenshots   every view of the page as a picture, into var/screenshots (needs Chromium)
@@ -30,7 +31,7 @@ RUN_READY := $(VENV)/.ready-run-$(KEY)
 TEST_READY := $(VENV)/.ready-test-$(KEY)
 BIN := $(VENV)/bin
 
-.PHONY: run test check compose-test figures page-figure pointer-lag screenshots clean
+.PHONY: run test check compose-test figures manual page-figure pointer-lag screenshots clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)
@@ -55,6 +56,11 @@ figures: $(RUN_READY)
 	static=$$(ls $$clips/sprite_* | head -4 | sed 's/^/-s /') && \
 	dynamic=$$(ls $$clips/sprite_* | sed 's/^/-d /') && \
 	$(BIN)/twofold swap --local --model sprites-vae $$static $$dynamic -o docs/figures/swap_sprites.png
+
+# The manual's pictures are made by its own commands; the test that runs them keeps what it has made.
+manual: $(TEST_READY)
+	$(BIN)/python -m tests.manual
+	TWOFOLD_TEST_FIGURES=docs/figures $(BIN)/python -m pytest tests/end_to_end/test_manual.py $(PYTEST_ARGS)
 
 screenshots: $(TEST_READY)
 	$(BIN)/python -m pytest tests/web/screenshots.py $(PYTEST_ARGS)

@@ -51,8 +51,10 @@ class Settings(BaseSettings):
     models_dir: Folder | None = Field(
         None, description="the user's own models, beside the shipped ones; else data_dir/models"
     )
-    default_model: str = "faces-vae"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    default_model: str = Field("faces-vae", description="the model that answers where a request names none")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where workers compute; auto: an NVIDIA GPU if there is one, else the CPU"
+    )
 
     log_format: Literal["text", "json"] = Field(
         "text", description="of the logs: for people, or one JSON object a line"
@@ -63,8 +65,10 @@ class Settings(BaseSettings):
         description="http(s) address of an OpenTelemetry collector that traces are sent to; none: no traces",
     )
 
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    host: str = Field("127.0.0.1", description="address that the API listens on; beyond loopback only with keys")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8000, description="port that the API listens on; 0 takes a free one"
+    )
     insecure: bool = Field(False, description="listen beyond loopback although there are no keys")
     published_on_loopback: bool = Field(
         False,
@@ -88,7 +92,7 @@ class Settings(BaseSettings):
     )
     wait_max: PositiveFloat = Field(60, description="seconds a request may wait for its job, whatever it asks for")
 
-    upload_max_bytes: PositiveInt = 512 * 2**20
+    upload_max_bytes: PositiveInt = Field(512 * 2**20, description="bytes of one request, of all its files together")
     upload_idle_timeout: PositiveFloat = Field(20, description="seconds without a byte before an upload is given up")
     upload_min_rate: PositiveInt = Field(
         4096, description="bytes/s an upload must average once it lasts longer than the idle timeout"
@@ -97,8 +101,8 @@ class Settings(BaseSettings):
         256 * 2**20, description="disk space that uploads and results leave free"
     )
 
-    max_clip_frames: PositiveInt = 4096
-    max_frame_pixels: PositiveInt = 4096 * 4096
+    max_clip_frames: PositiveInt = Field(4096, description="frames of one clip, after start, end and stride")
+    max_frame_pixels: PositiveInt = Field(4096 * 4096, description="pixels of one frame, as it lies in the file")
     decode_timeout: PositiveFloat = Field(120, description="seconds to decode one clip")
     job_timeout: PositiveInt = Field(900, description="seconds of work before a job fails")
 
@@ -112,7 +116,7 @@ class Settings(BaseSettings):
         None, description="threads of a worker's network; none: all cores but one for video, one for latent queries"
     )
     lease_seconds: PositiveFloat = Field(45, description="a job whose worker is silent this long is taken back")
-    max_attempts: PositiveInt = 3
+    max_attempts: PositiveInt = Field(3, description="times that a job is begun whose workers die")
     result_ttl: PositiveInt = Field(
         24 * 3600, description="seconds that a finished job, its events and its results live"
     )
