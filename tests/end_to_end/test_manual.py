@@ -23,7 +23,9 @@ from tests.end_to_end.running import ENVIRONMENT, MODELS, System, whole_system
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = os.environ.get("TWOFOLD_TEST_FIGURES")  # where `make manual` keeps the pictures
-BLOCK = re.compile(r"^(<!-- not run: (?P<why>.+) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(
+    r"^(<!-- not run: (?P<why>.+) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE
+)
 TOLD = {"", "text", "json", "yaml"}  # read, not typed
 pytestmark = pytest.mark.timeout(900)
 
@@ -166,7 +168,9 @@ def test_every_block_of_every_page_is_typed_or_says_why_not():
     followed = set(re.findall(r'follow\("([a-z]+\.md)"\)', Path(__file__).read_text()))
     for page in pages():
         text = (ROOT / "docs" / page).read_text()
-        assert len(BLOCK.findall(text)) == len(re.findall(r"^ *```", text, re.MULTILINE)) / 2, f"{page}: a block is hidden"
+        assert len(BLOCK.findall(text)) == len(re.findall(r"^ *```", text, re.MULTILINE)) / 2, (
+            f"{page}: a block is hidden"
+        )
         for block in BLOCK.finditer(text):
             typed = block["why"] is None and block["language"] not in TOLD
             assert not typed or page in followed, f"{page}: {block['code']}"
@@ -176,9 +180,10 @@ def test_every_block_of_every_page_is_typed_or_says_why_not():
 def test_every_command_that_a_page_names_exists():
     helped = subprocess.run([sys.executable, "-m", "twofold", "--help"], capture_output=True, text=True, check=True)
     for page in pages():
-        for command in re.findall(r"\btwofold ([a-z][a-z-]+)\b[^.]*?`", "\n".join(
-            re.findall(r"`[^`\n]*`", (ROOT / "docs" / page).read_text())
-        )):
+        for command in re.findall(
+            r"\btwofold ([a-z][a-z-]+)\b[^.]*?`",
+            "\n".join(re.findall(r"`[^`\n]*`", (ROOT / "docs" / page).read_text())),
+        ):
             assert re.search(rf"^│ {command}\s", helped.stdout, re.MULTILINE), (page, command)
 
 

@@ -62,14 +62,19 @@ def operation(api: dict[str, Any], title: str, said: dict[str, Any]) -> str:
     body = said.get("requestBody", {})
     if "description" in body:
         lines += [body["description"], ""]
-    rows = [(f"`{one['name']}`", f"{one['in']}: {told(api, one['schema'])}", one.get("description", ""))
-            for one in said.get("parameters", [])]
+    rows = [
+        (f"`{one['name']}`", f"{one['in']}: {told(api, one['schema'])}", one.get("description", ""))
+        for one in said.get("parameters", [])
+    ]
     for media_type, content in body.get("content", {}).items():
         schema = resolved(api, content["schema"])
         required = schema.get("required", [])
         rows += [
-            (f"`{name}`" + (" (needed)" if name in required else ""), f"{short(media_type)}: {told(api, one)}",
-             one.get("description", ""))
+            (
+                f"`{name}`" + (" (needed)" if name in required else ""),
+                f"{short(media_type)}: {told(api, one)}",
+                one.get("description", ""),
+            )
             for name, one in schema["properties"].items()
         ]
     if rows:
@@ -98,14 +103,21 @@ def forms(api: dict[str, Any]) -> str:
     lines = ["## Forms of JSON answers", ""]
     for name, schema in sorted(api["components"]["schemas"].items()):
         lines += [f"### {name}", "", *paragraphs(schema.get("description", ""))]
-        rows = [(f"`{field}`", told(api, one), one.get("description", "")) for field, one in schema["properties"].items()]
+        rows = [
+            (f"`{field}`", told(api, one), one.get("description", "")) for field, one in schema["properties"].items()
+        ]
         lines += [*table(("", "", ""), rows), ""]
     return "\n".join(lines) + "\n"
 
 
 def problems() -> str:
-    lines = ["## Problems", "", "Every failure is one of these: the `type` of its body is `/problems/` and the name here; `detail` says what came,",
-             "what was expected, and what to do.", ""]
+    lines = [
+        "## Problems",
+        "",
+        "Every failure is one of these: the `type` of its body is `/problems/` and the name here; `detail` says what came,",
+        "what was expected, and what to do.",
+        "",
+    ]
     kinds = sorted((kind for kind in Problem.known.values()), key=lambda kind: (kind.status, kind.slug))
     rows = [(f"{kind.status}", f"`{kind.slug}`", first_line(kind.__doc__)) for kind in kinds]
     return "\n".join([*lines, *table(("status", "name", ""), rows)]) + "\n"
@@ -135,7 +147,12 @@ def told(api: dict[str, Any], schema: dict[str, Any]) -> str:
 
 def bounds(schema: dict[str, Any]) -> str:
     said = []
-    for key, word in (("minimum", "from"), ("exclusiveMinimum", "above"), ("maximum", "to"), ("exclusiveMaximum", "below")):
+    for key, word in (
+        ("minimum", "from"),
+        ("exclusiveMinimum", "above"),
+        ("maximum", "to"),
+        ("exclusiveMaximum", "below"),
+    ):
         if key in schema:
             said.append(f"{word} {schema[key]:,.12g}")
     if "maxItems" in schema:

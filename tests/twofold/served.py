@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from jobs.folder_store import FolderStore
 from jobs.connection import connect
+from jobs.folder_store import FolderStore
 from jobs.records import JobStore
 from jobs.settings import Settings
 from service.app import create_app
