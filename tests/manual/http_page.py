@@ -23,10 +23,10 @@ HEAD = """\
 
 {description}
 
-The server tells the same at `/openapi.json` (OpenAPI {version}), and shows it to be tried at `/docs`. A client for your language can be
-generated from it:
+The server tells the same at `/openapi.json` (OpenAPI {version}), and shows it to be tried at `/docs`. A client for
+your language can be generated from it:
 
-<!-- not run: the generator is no part of this project's tests; its client was tried by hand against a running server -->
+<!-- not run: the generator is no part of this project's tests; its client was tried by hand -->
 ```sh
 pip install openapi-python-client ruff
 openapi-python-client generate --url http://127.0.0.1:8000/openapi.json
@@ -34,7 +34,7 @@ openapi-python-client generate --url http://127.0.0.1:8000/openapi.json
 
 ```sh
 curl -fsS http://127.0.0.1:8000/openapi.json -o openapi.json
-curl -fsS -F video=@clips/face_1.mp4 -H 'Prefer: wait=60' -H 'Accept: application/json' http://127.0.0.1:8000/encode -o result.json
+curl -fsS -F video=@clips/face_1.mp4 -H 'Prefer: wait=60' 'http://127.0.0.1:8000/encode?format=json' -o result.json
 ```
 
 """
@@ -114,8 +114,8 @@ def problems() -> str:
     lines = [
         "## Problems",
         "",
-        "Every failure is one of these: the `type` of its body is `/problems/` and the name here; `detail` says what came,",
-        "what was expected, and what to do.",
+        "Every failure is one of these: the `type` of its body is `/problems/` and the name here; `detail` says what",
+        "came, what was expected, and what to do.",
         "",
     ]
     kinds = sorted((kind for kind in Problem.known.values()), key=lambda kind: (kind.status, kind.slug))
