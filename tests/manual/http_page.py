@@ -23,10 +23,10 @@ HEAD = """\
 
 {description}
 
-The server tells the same at `/openapi.json` (OpenAPI {version}), and shows it to be tried at `/docs`. A client for
-your language can be generated from it:
+The server tells the same at `/openapi.json` (OpenAPI {version}), and shows it to be tried at `/docs`. A client
+for your language can be generated from it:
 
-<!-- not run: the generator is no part of this project's tests; its client was tried by hand -->
+<!-- not run: the generator is no part of this project's tests; its client was tried by hand on a running server -->
 ```sh
 pip install openapi-python-client ruff
 openapi-python-client generate --url http://127.0.0.1:8000/openapi.json
@@ -34,7 +34,7 @@ openapi-python-client generate --url http://127.0.0.1:8000/openapi.json
 
 ```sh
 curl -fsS http://127.0.0.1:8000/openapi.json -o openapi.json
-curl -fsS -F video=@clips/face_1.mp4 -H 'Prefer: wait=60' 'http://127.0.0.1:8000/encode?format=json' -o result.json
+curl -fsS -F video=@clips/face_1.mp4 -H 'Prefer: wait=60' -o result.json 'http://127.0.0.1:8000/encode?format=json'
 ```
 
 """
