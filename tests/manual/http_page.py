@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import service.app  # noqa: F401 - with it every problem is known
 from jobs.errors import Problem
 
 ROOT = Path(__file__).parents[2]

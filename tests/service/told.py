@@ -27,6 +27,8 @@ TOLD: dict[str, dict[str, Any]] = {
         "static_job": None,
         "dims": [0, 1],
         "axes": [[1.0, 0.0], [0.0, 1.0]],
+        "middle": [0.0, 0.1],
+        "range": "any",
         "coordinates": [_DYNAMIC, _DYNAMIC],
     },
     "sample": {
