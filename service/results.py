@@ -70,6 +70,10 @@ class GridResult(ResultView):
     static_job: str | None
     dims: list[int]
     axes: Codes = Field(description="the two directions that the plane is spanned by")
+    middle: Code = Field(description="the dynamic code at the plane's middle")
+    range: Literal["any", "tanh", "unit"] = Field(
+        description="what dynamic codes can be: any, within 1, or of length 1"
+    )
     coordinates: list[Codes] = Field(description="the dynamic code of each picture, row by row")
 
 

@@ -120,6 +120,7 @@ class Client:
     sample = blocking(Server.sample)
     interpolate = blocking(Server.interpolate)
     decode = blocking(Server.decode)
+    train = blocking(Server.train)
 
     submit_encode = blocking(Server.submit_encode)
     submit_swap = blocking(Server.submit_swap)
@@ -128,6 +129,7 @@ class Client:
     submit_sample = blocking(Server.submit_sample)
     submit_interpolate = blocking(Server.submit_interpolate)
     submit_decode = blocking(Server.submit_decode)
+    submit_train = blocking(Server.submit_train)
 
     upload = blocking(Server.upload)
     clip = blocking(Server.clip)

@@ -270,6 +270,34 @@ class Decoded(_OfCodes):
     """Pictures of given codes: `frames` (T, H, W, 3), `static` (S), `dynamic` (T, D)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trained:
+    """A model that was learnt from clips, and how; it is served under its name."""
+
+    job: str
+    model: str
+    digest: str
+    family: str
+    static_dim: int
+    dynamic_dim: int
+    motion: bool
+    found: tuple[str, ...]  # what was found in the clips, and how they were split
+    metrics: Mapping[str, float]
+    curve: NDArray[np.float32]  # (looks, 2): the step, and the PSNR in dB at which held-out clips were redrawn
+
+    @classmethod
+    def of(cls, job: str, answer: Mapping[str, Any]) -> Self:
+        """Read a result's JSON."""
+        curve = [(look["step"], look["psnr_db"]) for look in answer["curve"]]
+        told = ("model", "digest", "family", "static_dim", "dynamic_dim", "motion", "metrics")
+        return cls(
+            job=job,
+            found=tuple(answer["found"]),
+            curve=np.array(curve, np.float32).reshape(-1, 2),
+            **{name: answer[name] for name in told},
+        )
+
+
 def unpack(archive: bytes) -> dict[str, NDArray[Any]]:
     """Read the arrays of an `npz`; one that holds pickles is refused."""
     with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from twofold.results import (
     ProgressCallback,
     Sampled,
     Swapped,
+    Trained,
     Uploaded,
 )
 from twofold.waiting import Waiting
@@ -178,6 +180,24 @@ class Server(Waiting):
         job = await self.wait(await self.submit_decode(dynamic, model=model, **who), progress=progress)
         return Decoded.of(job.id, await self._read(job))
 
+    async def train(
+        self,
+        clips: Sequence[ClipFile | Uploaded],
+        name: str,
+        *,
+        family: Literal["vae", "drnet"] | None = None,
+        crop: Literal["center", "face"] | None = None,
+        minutes: float | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Trained:
+        """Have a model learnt from clips, two at least, where the server's operator allows it; it takes minutes.
+
+        Whoever may ask the server may use it then, as `name`.
+        """
+        job = await self.submit_train(clips, name, family=family, crop=crop, minutes=minutes)
+        job = await self.wait(job, progress=progress)
+        return Trained.of(job.id, json.loads(await self.result(job, "json")))
+
     async def upload(self, clip: ClipFile) -> Uploaded:
         """Upload a clip to be used more than once, wherever a clip is asked for; it lives as long as results do."""
         with contextlib.ExitStack() as opened:
@@ -233,6 +253,11 @@ class Server(Waiting):
         """Queue the pictures of codes and return their job at once; `static_job` may stand for `static`."""
         codes = {"dynamic": as_numbers(dynamic), "static": None if static is None else as_numbers(static)}
         return await self._submit_json("/decode", {**fields, **codes})
+
+    async def submit_train(self, /, clips: Sequence[ClipFile | Uploaded], name: str, **fields: Any) -> Job:
+        """Upload the clips, queue the training of a model on them, and return its job at once."""
+        uploaded = [clip if isinstance(clip, Uploaded) else await self.upload(clip) for clip in clips]
+        return await self._submit_json("/train", {**fields, "name": name, "clips": [clip.id for clip in uploaded]})
 
     async def _read(self, job: Job) -> dict[str, bytes]:
         return {name: await self.result(job, cast(Representation, name)) for name in READ}

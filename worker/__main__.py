@@ -1,6 +1,7 @@
 """`python -m worker --queue batch`: one warm worker. `worker.supervisor` starts these and looks after them."""
 
 import argparse
+import logging
 import os
 import secrets
 import signal
@@ -43,9 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings()
         configure_logs(settings)
+        logging.getLogger("rq.worker").addFilter(lambda record: not _tells_of_our_stop(record))
         torch.set_num_threads(threads_for(chosen.queue, settings))
         if chosen.queue == TRAINING:
-            os.nice(10)  # it takes what those who wait for an answer leave
+            os.nice(5)  # it takes what those who wait for an answer leave
         configure_tracing(settings, "worker")
         bench = lay_out(settings, decoding=chosen.queue != INTERACTIVE)
     except ConfigurationError as error:
@@ -86,6 +88,11 @@ def lay_out(settings: Settings, decoding: bool = True) -> Bench:
         decoder.prepare()
     tools = Tools(decoder, artifacts.open, shelf.device, settings)
     return Bench(store, JobQueue(redis, settings), artifacts, shelf, tools)
+
+
+def _tells_of_our_stop(record: logging.LogRecord) -> bool:
+    """Whether RQ took being told to stop for a failure of its job: the job is handed back, and that is said already."""
+    return record.getMessage().rstrip().endswith("\nSystemExit")
 
 
 def own_name(queue: str) -> str:

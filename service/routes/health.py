@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from jobs.connection import unavailable
 from jobs.errors import Unavailable
-from jobs.requests import QUEUES
+from jobs.requests import QUEUES, SERVED
 from jobs.workers import announced
 from service.parts import PartsDep
 from service.problems import described
@@ -46,4 +46,5 @@ def readyz(parts: PartsDep) -> Ready:
         raise unavailable(error) from error
     if not workers:
         raise Unavailable("no worker with a loaded model has announced itself", headers={"Retry-After": "2"})
-    return Ready(workers={queue: sum(worker.queue == queue for worker in workers) for queue in QUEUES})
+    here = QUEUES if parts.settings.training else SERVED
+    return Ready(workers={queue: sum(worker.queue == queue for worker in workers) for queue in here})

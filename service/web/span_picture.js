@@ -3,7 +3,7 @@
 import { stampFrame } from "./pictures.js";
 import { extremes } from "./timeline.js";
 
-const WIDTH = 1200, LEFT = 64, RIGHT = 24, TOP = 52, SIDE = 96, APART = 8, PLOT = 300, BOTTOM = 88;
+const WIDTH = 1200, LEFT = 64, RIGHT = 24, TOP = 52, SIDE = 128, APART = 8, PLOT = 300, BOTTOM = 88;
 const INK = "#191d2b", MUTED = "#565d73", LINE = "#dfe2ec", FONT = "system-ui, sans-serif";
 const COLOURS = ["#3350e8", "#c2410c", "#0f766e", "#9d2bb0", "#a16207", "#0369a1", "#be185d", "#4d7c0f"];
 const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600]; // seconds between marks

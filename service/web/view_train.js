@@ -30,7 +30,7 @@ function form(place) {
   const name = element("input", { maxLength: 64, pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]*", required: true, placeholder: "mine", autocomplete: "off", spellcheck: false });
   const family = select([["vae", "unordered VAE"], ["drnet", "DrNET"]], "vae", () => {});
   const crop = select([["center", "centred square"], ["face", "follow the face"]], "center", () => {});
-  const minutes = element("input", { type: "number", min: 1, step: 1, value: "15", required: true });
+  const minutes = element("input", { type: "number", min: 0.1, step: "any", value: "15", required: true });
   const begin = element("button", { class: "primary" }, "Learn");
   const told = element("p", { class: "told", role: "status" });
   const outcome = element("div", { class: "outcome" });

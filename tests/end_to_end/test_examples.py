@@ -32,6 +32,8 @@ def test_json_examples_give_what_is_stated(http, face_clip):
     encode = encoded.headers["Location"].rsplit("/", 1)[1]
     kinds = []
     for path, body in bodies(http).items():
+        if path == "/train":
+            continue  # off here; tests/end_to_end/test_training.py has a system where it is on
         for name, example in body["content"].get("application/json", {}).get("examples", {}).items():
             said = json.loads(json.dumps(example["value"]).replace(ANY_JOB, encode))
             answer = http.post(path, json=said, headers=WAIT)

@@ -146,10 +146,11 @@ def test_models_are_learnt_by_command_and_by_http(reader):
 def test_what_is_deleted_is_gone(reader):
     reader.follow("privacy.md")
     job = json.loads((reader.folder / "encoded.json").read_text())["job"]
-    asked = reader.type("sh", f"curl -sS -o /dev/null -w '%{{http_code}}' http://127.0.0.1:8000/jobs/{job}")
-    assert asked == "410"
-    kept = hashlib.sha256((reader.folder / "clips" / "face_4.mp4").read_bytes()).hexdigest()
-    assert not list(reader.system.data_dir.rglob(kept))
+    for path in (f"/jobs/{job}", f"/jobs/{job}/result"):
+        asked = reader.type("sh", f"curl -sS -o /dev/null -w '%{{http_code}}' http://127.0.0.1:8000{path}")
+        assert asked == "410", path
+    clip = hashlib.sha256((reader.folder / "clips" / "face_4.mp4").read_bytes()).hexdigest()
+    assert not list(reader.system.data_dir.rglob(clip)), "no other test keeps a job of this clip"
 
 
 def test_operations_show_settings_and_the_reference_its_own_document(reader):

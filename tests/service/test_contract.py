@@ -92,7 +92,7 @@ def test_the_service_answers_as_described(case, worked: Served, session: request
     if meant and case.headers:
         # The same key with another request is refused, and what a fuzzer calls a key it says again and again.
         case.headers.pop("idempotency-key", None)
-    response = case.call(base_url=worked.url, session=session, timeout=10)
+    response = case.call(base_url=worked.url, session=session, timeout=60)
     beyond = meant and response.status_code in (400, 416, 422) and explained(response.json()["detail"])
     unless = [schemathesis.checks.positive_data_acceptance] if beyond else []
     case.validate_response(response, excluded_checks=unless)

@@ -27,6 +27,8 @@ TOLD: dict[str, dict[str, Any]] = {
         "static_job": None,
         "dims": [0, 1],
         "axes": [[1.0, 0.0], [0.0, 1.0]],
+        "middle": [0.0, 0.1],
+        "range": "any",
         "coordinates": [_DYNAMIC, _DYNAMIC],
     },
     "sample": {
@@ -58,6 +60,17 @@ TOLD: dict[str, dict[str, Any]] = {
         "dynamic": _DYNAMIC,
         "spread": None,
         "fit": _FIT,
+    },
+    "train": {
+        "family": "unordered_vae",
+        "static_dim": 16,
+        "dynamic_dim": 4,
+        "motion": True,
+        "crop": "face",
+        "found": ["2 videos, 2 clips, 96 frames (48 to 48 a clip)", "split by clip: 1 to train on, 1 held out"],
+        "metrics": {"reconstruction_psnr_db": 24.1},
+        "curve": [{"step": 250, "psnr_db": 24.1}],
+        "best": {"score": 24.1, "step": 250},
     },
     "decode": {"static_job": None, "frames": 2, "fps": 12.5, "static": _STATIC, "dynamic": _DYNAMIC},
 }

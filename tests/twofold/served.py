@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from jobs.artifacts import ArtifactStore
 from jobs.connection import connect
+from jobs.folder_store import FolderStore
 from jobs.records import JobStore
 from jobs.settings import Settings
 from service.app import create_app
@@ -101,7 +101,7 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self.store = JobStore(connect(settings.redis_url), settings)
-        self.artifacts = ArtifactStore(settings.artifact_dir, 0)
+        self.artifacts = FolderStore(settings.artifact_dir, 0)
 
     def begin(self, job: Job, execution: str = "first") -> None:
         assert self.store.begin(job.id, execution) is not None

@@ -102,7 +102,7 @@ def test_every_variable_that_the_tree_names_is_known(monkeypatch):
         "docker-compose.yml",
         "Makefile",
         "README.md",
-        *map(str, ROOT.glob("docker/*")),
+        *(str(path) for path in ROOT.glob("docker/**/*") if path.is_file()),
         *map(str, ROOT.glob("docs/*.md")),
     ]
     places += [str(path) for path in ROOT.glob("tests/**/*.py") if path != Path(__file__)]

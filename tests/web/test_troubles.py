@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.end_to_end.clips import drawn_faces, write_h264
-from tests.web.visits import wait_until
+from tests.web.visits import PATIENCE, wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 AT_WORK = "/^(?!sending).*\\d+ %/.test(document.querySelector('.job .stage')?.textContent)"
 
 
@@ -60,7 +60,8 @@ def test_a_job_whose_worker_dies_is_still_seen_to_its_end(visit, system, long_cl
     wait_until(page, AT_WORK)
     for worker in system.processes("batch"):
         os.kill(worker, signal.SIGKILL)
-    page.wait_for_selector(".view.clip[data-shown]", timeout=90_000)  # the job is taken up once its lease has run out
+    # The job is taken up once its lease has run out.
+    page.wait_for_selector(".view.clip[data-shown]", timeout=max(90, 3 * PATIENCE) * 1000)
     assert page.locator(".timeline .curve").count() > 0
 
 

@@ -23,7 +23,8 @@ LISTEN_FOR_MOVES = """() => {
   });
 }"""
 
-PIXELS = """(canvas) => Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)"""
+PIXELS = """(canvas, rows) => Array.from(
+  canvas.getContext("2d").getImageData(0, 0, canvas.width, Math.min(rows, canvas.height)).data)"""
 
 
 def measure_moves(page: Any, count: int) -> list[float]:
@@ -49,8 +50,9 @@ def upload(visit: Visit, clip: Path) -> Any:
     return page
 
 
-def pixels(page: Any, selector: str) -> list[int]:
-    return list(page.eval_on_selector(selector, PIXELS))
+def pixels(page: Any, selector: str, rows: int = 1000) -> list[int]:
+    """What a canvas shows in its first rows, as RGBA; a whole large one takes minutes to come over."""
+    return list(page.eval_on_selector(selector, PIXELS, rows))
 
 
 def query(page: Any) -> dict[str, str]:
