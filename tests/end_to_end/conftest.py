@@ -1,11 +1,13 @@
 """The whole system, started as `make run` starts it, for the tests of this folder."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.conftest import DATA_REQUIRED
 from tests.end_to_end.clips import drawn_faces, write_h264
 from tests.end_to_end.running import MODELS, System, whole_system
 
@@ -15,6 +17,14 @@ def system() -> Iterator[System]:
     """One running system for every test that does not stop it."""
     with whole_system(MODELS) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def curl() -> None:
+    """The command that the pages type. Twofold runs without it; where everything must be tried it has to be there."""
+    if shutil.which("curl") is None:
+        reason = "there is no curl on PATH, which the pages' examples use"
+        pytest.fail(reason) if DATA_REQUIRED else pytest.skip(reason)
 
 
 @pytest.fixture

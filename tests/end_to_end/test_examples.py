@@ -1,7 +1,6 @@
 """The examples of /openapi.json, pasted into a shell and into requests, give results of the form that it states."""
 
 import json
-import shutil
 import subprocess
 
 import httpx
@@ -44,7 +43,7 @@ def test_json_examples_give_what_is_stated(http, face_clip):
     check_form("latent-grid", http.get("/latent-grid", params={"seed": 3, "size": 5, "format": "json"}).content)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
+@pytest.mark.usefixtures("curl")
 def test_curl_examples_of_forms_give_what_is_stated(system, http, tmp_path):
     for number, name in enumerate(("clip", "who", "how")):
         write_h264(tmp_path / f"{name}.mp4", drawn_faces(number, motion=number, frames=32))

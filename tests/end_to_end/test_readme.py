@@ -19,7 +19,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
-def test_the_commands_and_the_python_of_the_readme_work(system, tmp_path):
+def test_the_commands_and_the_python_of_the_readme_work(system, curl, tmp_path):
     commands = [line.split("  #")[0] for block in blocks("sh") for line in block.splitlines()]
     typed = [line for line in commands if line and not line.startswith("make ")]
     assert len(typed) >= 4
