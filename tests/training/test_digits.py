@@ -52,7 +52,7 @@ def test_files_are_read_plain_or_gzipped_and_resized(folder):
         (idx((2, 2), (1, 2, 3)), "15 bytes, and its header states 16"),
         (idx((2, 2), (1, 2, 3, 4, 5)), "17 bytes, and its header states 16"),
         (b"\x00\x00\x0d\x01", "begins with 00 00 0d 01"),
-        (gzip.compress(idx((2,), (1, 2)))[:-9], "cannot be read"),
+        (gzip.compress(idx((2,), (1, 2)), mtime=0)[:-9], "cannot be read"),  # no clock in a test's name
         (b"", "no idx file"),
         (bytes((0, 0, 8, 3, 0)), "header states more"),
     ],
@@ -118,6 +118,16 @@ def test_drawn_frames_are_frames_of_one_clip(style):
     assert not torch.equal(drawn, digits.draw(8, 6, torch.Generator().manual_seed(2)))
     with pytest.raises(DataError, match="6 frames; 7"):
         digits.draw(1, 7, torch.Generator())
+
+
+def test_frames_drawn_within_a_stretch_show_digits_near_each_other():
+    def apart(within) -> int:
+        frames = squares(num_digits=1).draw(200, 4, torch.Generator().manual_seed(0), within)
+        rows = (frames.sum(2) > 0).any(3).float().argmax(2)  # the upper edge of the square in each frame
+        return int((rows.max(1).values - rows.min(1).values).max())
+
+    assert apart(4) <= 3 * 4, "three frames of at most four pixels"
+    assert apart(None) > 3 * 4
 
 
 def test_a_swap_with_oneself_is_the_clip_itself():

@@ -75,6 +75,21 @@ def test_resuming_another_recipe_is_refused_and_names_what_changed(tmp_path: Pat
         run(tmp_path / "none", pool, resume=True)
 
 
+def test_examples_reach_as_far_as_the_recipe_says_at_each_step(tmp_path: Path) -> None:
+    numbers = torch.arange(12, dtype=torch.uint8).reshape(1, 12, 1, 1, 1).expand(5, 12, 64, 64, 3)
+    recipe = replace(RECIPE, steps=40, reach=Anneal(((0.0, 3.0), (0.5, 3.0), (0.6, 12.0))))
+    model, apart = UnorderedVAE(recipe.network), []
+
+    def objective(model, frames: torch.Tensor, progress: float) -> Iterator[Terms]:
+        which = (frames[:, :, 0, 0, 0] * 255).round()
+        apart.append(int((which.max(1).values - which.min(1).values).max()))
+        yield Terms(loss=next(model.parameters()).sum() * 0, shown={})
+
+    train(recipe, model, objective, ClipPool.of_equal_clips(numbers), RunFolder(tmp_path), Hooks())
+    assert set(apart[:20]) == {2}
+    assert max(apart[25:]) > 6
+
+
 def measured(folder: Path, pool: ClipPool, scores: list[float], recipe: Recipe, resume: bool = False) -> UnorderedVAE:
     """Train with a measure that gives these scores, one after the other."""
     torch.manual_seed(7)

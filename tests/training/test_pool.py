@@ -28,6 +28,23 @@ def test_a_drawn_clip_is_different_frames_of_one_clip(lengths: list[int], seed: 
         assert len(set(torch.bucketize(row, bounds, right=True).tolist())) == 1
 
 
+@given(st.lists(st.integers(3, 12), min_size=1, max_size=5), st.integers(1, 14), st.integers(0, 2**31))
+def test_frames_drawn_within_a_stretch_are_different_ones_of_it(lengths: list[int], within: int, seed: int) -> None:
+    frames = labelled_pool(lengths).draw(8, 3, torch.Generator().manual_seed(seed), within)
+    labels = (frames[:, :, 0, 0, 0] * 255).round().long()
+    bounds = torch.tensor(lengths).cumsum(0)
+    for row in labels:
+        assert len(set(row.tolist())) == 3
+        assert int(row.max() - row.min()) < max(within, 3)
+        assert len(set(torch.bucketize(row, bounds, right=True).tolist())) == 1
+
+
+def test_a_stretch_begins_anywhere_in_its_clip() -> None:
+    frames = labelled_pool([10]).draw(2000, 3, torch.Generator().manual_seed(0), within=4)
+    first = (frames[:, :, 0, 0, 0] * 255).round().long().min(1).values
+    assert sorted(set(first.tolist())) == list(range(8)), "a stretch of 4 of 10, and its last 3"
+
+
 def test_every_ordered_choice_is_as_likely_as_any_other() -> None:
     picks = different_integers(torch.full((60_000,), 4), 2, torch.Generator().manual_seed(0))
     counts = torch.bincount(picks[:, 0] * 4 + picks[:, 1], minlength=16).reshape(4, 4)
