@@ -197,9 +197,9 @@ def digits_drnet() -> Recipe:
     become one and the same before the decoder has a use for them. The adversary comes in late too: frames of a
     clip show digits in places near each other, so that it is against exact places as long as nothing else is told.
     Frames of one example come to be up to 19 apart (their `max_step`) from 3 on: digits that are nearly where the
-    decoder has to draw them teach it what a digit looks like. By one short run with and one without, that saves a
-    fifth of the steps. The content has no skips, as in the paper: a U-Net would copy digits from where the
-    content's frame has them. Batch and steps are a CPU's: theirs were 100 clips and 100 000 steps.
+    decoder has to draw them teach it what a digit looks like. The content has no skips, as in the paper: a U-Net would
+    copy digits from where the content's frame has them. Batch and steps are a CPU's: theirs were 100 clips and
+    100 000 steps.
     """
     return Recipe(
         name="digits-drnet",

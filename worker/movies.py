@@ -58,7 +58,7 @@ def _write_mp4(name: str, picture: Picture, ticks: NDArray[np.int64], fps: float
                 stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
                 stream.width, stream.height, stream.pix_fmt = even.shape[1], even.shape[0], "yuv420p"
                 stream.time_base = stream.codec_context.time_base = TIME_BASE
-                stream.codec_context.thread_count = 1  # with two, the same pictures now and then gave other bytes
+                stream.codec_context.thread_count = 1  # with two, the same pictures gave other bytes under load
                 stream.options = {"crf": CRF, "preset": "veryfast", "x264-params": TAGS}
             frame = to_yuv.reformat(
                 av.VideoFrame.from_ndarray(even, format="rgb24"),

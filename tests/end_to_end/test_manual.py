@@ -81,7 +81,7 @@ def learner() -> Iterator[System]:
 
 
 @pytest.fixture
-def reader(learner: System, tmp_path: Path) -> Reader:
+def reader(learner: System, curl: None, tmp_path: Path) -> Reader:
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "twofold").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m twofold "$@"\n')
@@ -97,6 +97,10 @@ def pages() -> list[str]:
 def test_a_newcomer_gets_a_timeline_and_a_table_of_codes(reader):
     reader.follow("quickstart.md")
     assert sorted(path.name for path in (reader.folder / "clips").iterdir()) == [f"face_{i}.mp4" for i in (1, 2, 3, 4)]
+    fit = r"fit +([\d.]+) dB, percentile (\d+) among held-out clips"
+    (shown,) = re.findall(fit, (ROOT / "docs" / "quickstart.md").read_text())
+    (said,) = re.findall(fit, reader.type("sh", "twofold encode clips/face_1.mp4"))
+    assert [float(number) for number in shown] == pytest.approx([float(number) for number in said], rel=0.02)
     for name in ("timeline.png", "timeline_local.png"):
         assert reader.picture(name).size[0] == 1200
     reader.keep("timeline.png", "timeline.png")
