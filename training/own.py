@@ -29,6 +29,7 @@ RECIPES: dict[Family, Callable[[], Recipe]] = {"vae": own_clips, "drnet": own_cl
 
 PACED_STEPS = 8  # timed before a run that has so many minutes; the first ones, which allocate memory, are left out
 FOR_NETWORK = 0.7  # share of the minutes; motion and measures take the rest
+LOOKS, LEAST_BETWEEN = 16, 25  # at held-out clips in a run that has so many minutes, and the steps between two
 LEAST_STEPS, MOST_STEPS = 100, 40_000  # of a run that has so many minutes
 MOTION_A_MINUTE = 100  # steps of the motion, and stretches it learns from, for each of the minutes
 CURVE, SAMPLES = "curve.png", "samples.png"
@@ -69,15 +70,17 @@ def train_own(
     recipe = recipe_for(wish, source)
     listener.on_found(told_sizes(recipe))
     runs = RunFolder(places.runs / wish.name)
-    if wish.minutes is not None and resume and (begun := runs.begun_steps()):
-        recipe = replace(recipe, steps=begun)
-    elif wish.minutes is not None:
-        listener.on_stage("timing a few steps")
-        left = FOR_NETWORK * 60 * wish.minutes
-        recipe = replace(recipe, steps=paced_steps(recipe, source, places.device, left))
     if wish.minutes is not None:
+        left = FOR_NETWORK * 60 * wish.minutes
+        steps = runs.begun_steps() if resume else None
+        if steps is None:
+            listener.on_stage("timing a few steps")
+            steps = paced_steps(recipe, source, places.device, left)
+        # The time ends it, and not held-out clips; they are looked at often enough to see how it goes.
+        looks = max(LEAST_BETWEEN, steps // LOOKS)
+        recipe = replace(recipe, steps=steps, measure_every=min(recipe.measure_every, looks), patience=steps)
         # From here on, so that a machine that was slow to come here still trains.
-        deadline, asked = time.monotonic() + FOR_NETWORK * 60 * wish.minutes, listener.enough
+        deadline, asked = time.monotonic() + left, listener.enough
         listener = replace(listener, enough=lambda: asked() or time.monotonic() > deadline)
     folder = run_on(source, recipe, places, resume=resume, listener=listener)
     show(folder, source, runs, time.monotonic() - began)

@@ -14,10 +14,12 @@ export function lookOf(stage) {
 export function learningCurve() {
   const line = svg("polyline", { class: "curve", "data-dim": 0 }), best = svg("circle", { class: "best", r: 5 });
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "no look at held-out clips yet" }, line, best);
+  drawing.toggleAttribute("hidden", true); // until there are two looks, which a line needs
   const told = element("figcaption", {}, "The first look at held-out clips comes in a moment.");
   const place = element("figure", { class: "learning" }, drawing, told);
   const draw = (looks) => {
     if (!looks.length) return;
+    drawing.toggleAttribute("hidden", looks.length < 2);
     const scores = looks.map((look) => look.psnr_db), low = Math.min(...scores), high = Math.max(...scores), last = looks.at(-1).step || 1;
     const x = (step) => EDGE + (WIDTH - 2 * EDGE) * step / last;
     const y = (score) => HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (score - low) / Math.max(high - low, 0.5);
