@@ -179,7 +179,7 @@ class JobStore:
         return record
 
     def answering(self, request: JobRequest, owner: str) -> JobRecord | None:
-        """Return the job that would answer a request of the owner instead of a new one, or else a canceled one's."""
+        """Return the job that an owner's same request made last, however it stands; None where none is kept."""
         found = cast(bytes | None, self.redis.get(f"{PREFIX}fingerprint:{request.fingerprint(owner)}"))
         return self.get(found.decode()) if found else None
 

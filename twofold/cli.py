@@ -219,6 +219,12 @@ def train(
     minutes: Annotated[
         float | None, typer.Option(min=0.1, help="Of --clips: about how long; else until it gets no better.")
     ] = None,
+    static_dim: Annotated[
+        int | None, typer.Option(min=1, help="Of --clips: numbers of the static code; else the clips say.")
+    ] = None,
+    dynamic_dim: Annotated[
+        int | None, typer.Option(min=1, help="Of --clips: numbers of the dynamic code; else the clips say.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Fewer steps than the recipe's, to try it.")] = None,
     begin: Annotated[
         str | None, typer.Option("--from", help="Start from this model's weights, by name or folder.")
@@ -235,7 +241,15 @@ def train(
     from twofold.learning import train_clips, train_recipe
 
     if clips is not None and name is not None:
-        wish = Wish(name=name, family=family, crop=crop, minutes=minutes, steps=steps)
+        wish = Wish(
+            name=name,
+            family=family,
+            crop=crop,
+            minutes=minutes,
+            steps=steps,
+            static_dim=static_dim,
+            dynamic_dim=dynamic_dim,
+        )
         train_clips(clips, wish, begin=begin, resume=resume, device=device)
     elif recipe is not None:
         train_recipe(recipe, data, begin=begin, resume=resume, device=device, steps=steps)

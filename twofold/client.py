@@ -76,17 +76,9 @@ def blocking_each(
 
 
 class Client:
-    """A Twofold server, as methods, one for each kind of job, and what is known of jobs and models.
+    """As `AsyncClient`, whose methods these are, but each blocks until it is done; it raises what they raise.
 
-    Each kind's method waits for its job; `progress` is called with the job each time it has moved. A client may be
-    used as a context manager, which closes its connections.
-
-    Raises:
-        Problem: the server refused the request, or the job failed or was canceled (`jobs.errors` has the tree);
-            `slug`, `status` and `detail` say why.
-        ServerUnreachable: nothing answers at `url`.
-        WaitedTooLong: the job ran longer than `timeout` seconds; it goes on running.
-
+    A client may be used as a context manager, which closes its connections.
     """
 
     def __init__(

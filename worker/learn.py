@@ -12,7 +12,7 @@ from jobs.errors import CannotLearn, NameTaken, Problem
 from jobs.train_request import TrainRequest
 from models.checkpoint import read_config
 from training.data.errors import DataError, Unreadable
-from training.data.videos import MAX_FRAMES, SquareVideo, read_videos
+from training.data.videos import MAX_FRAMES, SquareVideo, VideoFolder, read_videos
 from training.errors import NonFiniteLoss, ResumeMismatch
 from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.run import RunFolder
@@ -65,7 +65,7 @@ def learn(request: TrainRequest, tools: Tools, report: Report, again: bool) -> I
     yield PNG, (folder / SAMPLES).read_bytes
 
 
-def read(request: TrainRequest, tools: Tools, report: Report) -> Any:
+def read(request: TrainRequest, tools: Tools, report: Report) -> VideoFolder:
     """Decode every clip in the sandbox; broken ones are left out by number, and said to be."""
     names = {f"clip {number}": sha256 for number, sha256 in enumerate(request.clips, 1)}
 
