@@ -2,7 +2,7 @@
 
 import { element, svg } from "./elements.js";
 
-const WIDTH = 640, HEIGHT = 200, EDGE = 12;
+const WIDTH = 640, HEIGHT = 150, EDGE = 12;
 
 // What a training's stage says of its looks at held-out clips; null where it says nothing.
 export function lookOf(stage) {
