@@ -3,7 +3,8 @@
 Exception
 └── TrainingError
     ├── NonFiniteLoss      the loss is NaN or infinite; the last good checkpoint is kept
-    └── ResumeMismatch     a run folder holds another run than the one to be resumed
+    ├── ResumeMismatch     a run folder holds another run than the one to be resumed
+    └── UnevenShares       a batch cannot be divided among the processes that train together
 """
 
 
@@ -17,3 +18,7 @@ class NonFiniteLoss(TrainingError):
 
 class ResumeMismatch(TrainingError):
     """The folder holds a run of another recipe."""
+
+
+class UnevenShares(TrainingError):
+    """A batch does not divide among the processes."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from models.disentangler import Disentangler
 from training.data.pool import Clips
 from training.errors import NonFiniteLoss
+from training.peers import ALONE, Peers
 from training.recipes import Recipe
 from training.run import Best, RunFolder
 from training.schedule import cosine_with_warmup
@@ -70,30 +71,34 @@ def train(
     folder: RunFolder,
     hooks: Hooks,
     resume: bool = False,
+    peers: Peers = ALONE,
 ) -> int:
     """Train `model` in place on the device where it is; returns the number of steps taken.
 
     Every step's batch and noise come from the seed and the step's number alone, so a resumed run takes
     the very steps that an uninterrupted one takes. With a recipe's patience the run may end before its last step, and
-    the model is left with the weights that measured best, whatever ended it.
+    the model is left with the weights that measured best, whatever ended it. Peers draw the same batch, take a share
+    of it each with noise of their own, and end with the same weights; one of them keeps the folder.
 
     Raises:
         NonFiniteLoss: before the optimizer steps; the folder keeps the last good checkpoint.
         ResumeMismatch: the folder holds another run.
+        UnevenShares: the recipe's batch does not divide among the peers.
 
     """
     device = next(model.parameters()).device
     optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=True)
-    folder.begin(recipe, resume)
+    if peers.leads:
+        folder.begin(recipe, resume)
     step = folder.restore(model, optimizer) if resume else 0
     model.train()
     looking = Looking(hooks, folder, recipe.patience * recipe.measure_every, resume)
     saved_at, clock = time.monotonic(), Speedometer(recipe.batch * recipe.clip_frames)
-    while step < recipe.steps and not hooks.should_stop():
-        torch.manual_seed(seed_of(recipe.seed, step))
+    while step < recipe.steps and not peers.any(hooks.should_stop()):
+        torch.manual_seed(seed_of(recipe.seed + peers.rank, step))
         generator = torch.Generator().manual_seed(seed_of(recipe.seed, step))
         within = None if recipe.reach is None else round(recipe.reach(step / recipe.steps))
-        frames = pool.draw(recipe.batch, recipe.clip_frames, generator, within).to(device)
+        frames = peers.share(pool.draw(recipe.batch, recipe.clip_frames, generator, within)).to(device)
         for group in optimizer.param_groups:
             rate = cosine_with_warmup(step, recipe.steps, recipe.warmup, recipe.cycles)
             group["lr"] = recipe.learning_rate * rate
@@ -102,29 +107,31 @@ def train(
         while (terms := following(losses, device)) is not None:
             optimizer.zero_grad(set_to_none=True)
             terms.loss.backward()  # type: ignore[no-untyped-call]
+            peers.average_gradients(model.parameters())
             latest |= terms.shown
             # Reading the loss waits for a GPU, so it is read there only now and then.
             if device.type == "cpu" or step % LOG_EVERY == 0:
-                check_finite(terms.loss, latest, step)
+                check_finite(peers.average({"loss": terms.loss})["loss"], latest, step)
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.largest_gradient)
             optimizer.step()  # what has no gradient stays as it is, its moments too
             loss = terms.loss
         step += 1
         clock.tick()
         if step % LOG_EVERY == 0 or device.type == "cpu":
-            shown = {name: float(value) for name, value in latest.items()}
+            shown = {name: float(value) for name, value in peers.average(latest).items()}
             hooks.on_step(step, shown, clock.frames_per_second)
-            if step % LOG_EVERY == 0:
+            if step % LOG_EVERY == 0 and peers.leads:
                 folder.log({"step": step, **shown, "frames_per_second": clock.frames_per_second})
         if step % recipe.measure_every == 0 or step == recipe.steps:
             looking.look(step, model)
-            if looking.enough(step):
+            if peers.any(looking.enough(step)):
                 break
-        if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+        if peers.leads and time.monotonic() - saved_at > CHECKPOINT_SECONDS:
             check_finite(loss, latest, step)
             folder.save(step, model, optimizer)
             saved_at = time.monotonic()
-    folder.save(step, model, optimizer)
+    if peers.leads:
+        folder.save(step, model, optimizer)
     if recipe.patience:
         looking.look(step, model)
         looking.take_best(model)

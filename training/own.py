@@ -12,10 +12,12 @@ from rich.progress import Progress
 
 from models.checkpoint import CARD, load_model, write_atomically
 from training.data.pool import ClipPool
+from training.errors import TrainingError
 from training.evaluate import device_of, measure_clips
 from training.loop import Hooks, choose_device, train
 from training.metrics.own_pictures import learning_curve, own_samples
 from training.objectives import objective_of
+from training.peers import started_together
 from training.recipes import Recipe, own_clips, own_clips_drnet
 from training.report import Report
 from training.run import RunFolder
@@ -63,6 +65,8 @@ def train_own(
         KeyboardInterrupt: the run was interrupted; `resume` takes it up.
 
     """
+    if started_together():
+        raise TrainingError("own clips are few, and trained on by one process: start it without torchrun")
     began, listener = time.monotonic(), listener or Listener()
     for line in source.found:
         listener.on_found(line)

@@ -236,12 +236,14 @@ def digits_drnet_reference() -> Recipe:
 
 
 def digits_drnet_alone() -> Recipe:
-    """As `digits_drnet` without the adversary, to show what it is for."""
+    """As `digits_drnet` without the adversary, to show what it is for.
+
+    It goes where the adversary's weight would begin to grow, halfway; up to there both are one run, step by step.
+    """
     recipe = digits_drnet()
     assert isinstance(recipe.loss, AdversarialLoss)
-    return replace(
-        recipe, name="digits-drnet-alone", loss=replace(recipe.loss, adversarial_weight=Anneal(((0.0, 0.0),)))
-    )
+    going = Anneal(((0.0, 1e-4), (0.5, 1e-4), (0.501, 0.0)))
+    return replace(recipe, name="digits-drnet-alone", loss=replace(recipe.loss, adversarial_weight=going))
 
 
 def faces_drnet() -> Recipe:

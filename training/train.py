@@ -21,6 +21,7 @@ from training.held_out import HeldOut
 from training.loop import Hooks, choose_device, seed_of, train
 from training.motion import train_motion
 from training.objectives import objective_of
+from training.peers import meeting, share_statistics
 from training.recipes import RECIPES, MotionRecipe, Recipe
 from training.run import RunFolder
 from training.sources import Source, kind_of, open_source
@@ -90,29 +91,36 @@ def run_recipe(recipe: Recipe, places: Places, *, resume: bool = False, listener
 
 
 def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, listener: Listener) -> Path:
-    """Train a recipe on clips that have been read; else as `run_recipe`."""
-    device = choose_device(places.device)
-    training = on_device_if_it_fits(source, device)
-    model = new_model(recipe).to(device)
-    if places.begin is not None:
-        recipe = replace(recipe, began_with=take_weights(model, places.begin))
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
-    folder = RunFolder(places.runs / recipe.name)
-    hooks = Hooks(
-        on_step=listener.on_step,
-        on_measure=listener.on_measure,
-        measure=HeldOut(source.held_out),
-        should_stop=lambda: listener.interrupted() or listener.enough(),
-    )
-    listener.on_begun(recipe.steps)
-    listener.on_stage("training")
-    train(recipe, model, objective_of(recipe), training, folder, hooks, resume)
+    """Train a recipe on clips that have been read; else as `run_recipe`.
+
+    Where `torchrun` started several processes they train it together, and the first of them does the rest.
+    """
+    with meeting() as peers:
+        device = choose_device(places.device)
+        training = on_device_if_it_fits(source, device)
+        model = new_model(recipe).to(device)
+        if places.begin is not None:
+            recipe = replace(recipe, began_with=take_weights(model, places.begin))
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+        share_statistics(model, peers)
+        folder = RunFolder(places.runs / recipe.name)
+        hooks = Hooks(
+            on_step=listener.on_step,
+            on_measure=listener.on_measure,
+            measure=HeldOut(source.held_out) if peers.leads else None,
+            should_stop=lambda: listener.interrupted() or listener.enough(),
+        )
+        listener.on_begun(recipe.steps)
+        listener.on_stage("training")
+        train(recipe, model, objective_of(recipe), training, folder, hooks, resume, peers)
     if listener.interrupted():
         raise KeyboardInterrupt
-    if not listener.hurried():
-        model.motion = motion_where_there_is_any(model, training, recipe.motion, listener.on_stage)
-    listener.on_stage("measuring")
-    return export(recipe, model, source, places.models / recipe.name)
+    if peers.leads:
+        if not listener.hurried():
+            model.motion = motion_where_there_is_any(model, training, recipe.motion, listener.on_stage)
+        listener.on_stage("measuring")
+        export(recipe, model, source, places.models / recipe.name)
+    return places.models / recipe.name
 
 
 def motion_where_there_is_any(
@@ -186,7 +194,7 @@ def new_model(recipe: Recipe) -> Disentangler:
     return DrNET(network) if isinstance(network, DrNETConfig) else UnorderedVAE(network)
 
 
-def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) -> Path:
+def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) -> None:
     """Write the model folder of a trained model, with its statistics over held-out clips."""
     keep_spread(model, source.training)
     statistics: dict[str, Any] = statistics_of(model, source.held_out)
@@ -199,7 +207,6 @@ def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) ->
         statistics=statistics,
         training=told(recipe),
     )
-    return folder
 
 
 def told(recipe: Recipe) -> dict[str, Any]:

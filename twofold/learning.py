@@ -22,6 +22,7 @@ from training.data.videos import MAX_FRAMES, Reader, SquareVideo
 from training.errors import TrainingError
 from training.evaluate import Budget, evaluate
 from training.own import SAMPLES, Wish, recipe_frames, train_own
+from training.peers import rank_here
 from training.recipes import MotionRecipe, Recipe
 from training.report import flat_metrics
 from training.sources import clips_source
@@ -102,7 +103,8 @@ def _run(recipe: Recipe, data: Path | None, begin: str | None, resume: bool, dev
     with _readable_failures(), _bar() as bar, Interrupts() as interrupts:
         listener = _telling(bar, "starting", recipe.steps, interrupts)
         folder = run_recipe(recipe, places, resume=resume, listener=listener)
-    print(f"{recipe.name} is in {folder}; `twofold up` serves it, `twofold models` lists it")
+    if rank_here() == 0:
+        print(f"{recipe.name} is in {folder}; `twofold up` serves it, `twofold models` lists it")
 
 
 def _telling(bar: Progress, stage: str, steps: int | None, interrupts: Interrupts) -> Listener:
@@ -153,6 +155,7 @@ def _bar() -> Progress:
         MofNCompleteColumn(),
         TextColumn("{task.fields[terms]}"),
         TimeRemainingColumn(),
+        disable=rank_here() > 0,  # of processes that train together, the first shows how it goes
     )
 
 

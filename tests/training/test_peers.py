@@ -1,0 +1,124 @@
+"""Processes that train one model together take the steps that one process takes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from training.data.pool import ClipPool
+from training.errors import TrainingError, UnevenShares
+from training.loop import Hooks, Objective, Terms, train
+from training.objectives import BoundObjective
+from training.own import Wish, train_own
+from training.peers import ALONE, Peers, meeting
+from training.recipes import Recipe, VariationalLoss
+from training.run import STATE, RunFolder
+from training.sources import Source
+from training.train import Places
+
+NETWORK = UnorderedVAEConfig.tiny()
+RECIPE = Recipe(
+    name="tiny",
+    data="clips",
+    network=NETWORK,
+    batch=4,
+    steps=3,
+    learning_rate=1e-3,
+    warmup=1,
+)
+
+
+def redraw(model: UnorderedVAE, frames: torch.Tensor, progress: float) -> Iterator[Terms]:
+    """The mean squared error of what is drawn from the posterior means: without noise, so that runs compare."""
+    codes = model.encode(frames)
+    loss = (model.decode(codes.static, codes.dynamic.mean) - frames).square().mean()
+    yield Terms(loss, {"error": loss.detach()})
+
+
+OBJECTIVES: dict[str, Objective] = {"redraw": redraw, "bound": BoundObjective(VariationalLoss())}  # type: ignore[dict-item]
+
+
+def trained(folder: Path, objective: str, peers: Peers = ALONE) -> list[float]:
+    """The loss at every step of a run of RECIPE on clips of noise."""
+    noise = torch.randint(0, 256, (5, 6, 64, 64, 3), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    losses: list[float] = []
+    hooks = Hooks(on_step=lambda step, shown, speed: losses.append(next(iter(shown.values()))))
+    torch.manual_seed(7)
+    model = UnorderedVAE(NETWORK)
+    train(RECIPE, model, OBJECTIVES[objective], ClipPool.of_equal_clips(noise), RunFolder(folder), hooks, False, peers)
+    # Every process writes what it ended with, so that they can be compared; the run's folder has the leader's.
+    RunFolder(folder / f"rank{peers.rank}").path.mkdir(parents=True, exist_ok=True)
+    RunFolder(folder / f"rank{peers.rank}").save(RECIPE.steps, model, torch.optim.Adam(model.parameters()))
+    return losses
+
+
+def together(folder: Path, objective: str, processes: int = 2) -> list[float]:
+    """The same by several processes, as `torchrun` starts them."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    place = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, __file__, str(folder), objective], env=place, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return [float(line) for line in done.stdout.splitlines()]
+
+
+def weights(folder: Path) -> torch.Tensor:
+    tensors = load_file(folder / STATE)
+    return torch.cat([tensors[key].flatten() for key in sorted(tensors) if key.startswith("model.")])
+
+
+def test_two_processes_get_the_losses_and_the_weights_of_one(tmp_path: Path) -> None:
+    alone = trained(tmp_path / "alone", "redraw")
+    shared = together(tmp_path / "shared", "redraw")
+    assert shared == pytest.approx(alone, rel=1e-4)
+    assert len(set(alone)) == RECIPE.steps
+    one, two = weights(tmp_path / "alone"), weights(tmp_path / "shared")
+    began = torch.cat([value.flatten() for value in _untrained().values()])
+    assert (one - two).abs().max() < 0.05 * (one - began).abs().max()
+
+
+def test_processes_end_alike_though_each_draws_noise_of_its_own(tmp_path: Path) -> None:
+    alone, shared = trained(tmp_path / "alone", "bound"), together(tmp_path, "bound")
+    assert torch.equal(weights(tmp_path / "rank0"), weights(tmp_path / "rank1"))
+    assert torch.equal(weights(tmp_path), weights(tmp_path / "rank0"))
+    assert shared == pytest.approx(alone, rel=0.02)
+    assert shared != alone
+
+
+def _untrained() -> dict[str, torch.Tensor]:
+    torch.manual_seed(7)
+    return dict(sorted(UnorderedVAE(NETWORK).state_dict().items()))
+
+
+def test_shares_are_the_batch_and_one_that_does_not_divide_is_refused() -> None:
+    batch = torch.rand(6, 3, 1, 64, 64)
+    assert torch.equal(torch.cat([Peers(rank, 3).share(batch) for rank in range(3)]), batch)
+    with pytest.raises(UnevenShares, match="4 clips does not divide among 3 processes"):
+        Peers(1, 3).share(batch[:4])
+
+
+def test_own_clips_are_for_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    clips = ClipPool.of_equal_clips(torch.zeros(2, 6, 64, 64, 3, dtype=torch.uint8))
+    with pytest.raises(TrainingError, match="without torchrun"):
+        train_own(Source(clips, clips, {}), Wish(name="mine"), Places(runs=tmp_path, models=tmp_path))
+
+
+def main(folder: str, objective: str) -> None:
+    """What each of the processes does."""
+    torch.set_num_threads(1)
+    with meeting() as peers:
+        losses = trained(Path(folder), objective, peers)
+    if peers.leads:
+        print(*losses, sep="\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
