@@ -27,7 +27,7 @@ HEAD = """\
 The server tells the same at `/openapi.json` (OpenAPI {version}), and shows it to be tried at `/docs`. A client
 for your language can be generated from it:
 
-<!-- not run: the generator is no part of this project's tests; its client was tried by hand on a running server -->
+<!-- not run here: tests/end_to_end/test_generated_client.py does it in an environment of its own, and uses the client -->
 ```sh
 pip install openapi-python-client ruff
 openapi-python-client generate --url http://127.0.0.1:8000/openapi.json
