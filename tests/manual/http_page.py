@@ -27,7 +27,7 @@ HEAD = """\
 The server tells the same at `/openapi.json` (OpenAPI {version}), and shows it to be tried at `/docs`. A client
 for your language can be generated from it:
 
-<!-- not run here: tests/end_to_end/test_generated_client.py does it in an environment of its own, and uses the client -->
+<!-- not run here: tests/end_to_end/test_generated_client.py does it in an environment of its own -->
 ```sh
 pip install openapi-python-client ruff
 openapi-python-client generate --url http://127.0.0.1:8000/openapi.json
