@@ -127,14 +127,18 @@ def predict(
 def sample_motion(
     model: Disentangler, static: StaticCode, frames: int, generator: torch.Generator
 ) -> Float[Tensor, "b frames z"]:
-    """A motion of each identity: the first frame from the prior, the others by the model's motion.
+    """A motion of each identity: the first frame as movements begin, the others by the model's motion.
 
-    Without a motion model the frames are independent, as they are in the unordered VAE's generative story.
+    A motion that keeps no beginnings starts from the model's prior. Without a motion model the frames are
+    independent, as they are in the unordered VAE's generative story.
     """
-    prior = model.prior(static)
-    moves = model.motion is not None
-    noise = torch.randn(len(static), 1 if moves else frames, model.dynamic_dim, generator=generator)
-    first = in_range(model.dynamic_range, prior.mean[:, None] + prior.std[:, None] * noise.to(prior.mean))
+    began = None if model.motion is None else model.motion.begin(len(static), generator)
+    if began is not None:
+        first = began[:, None]
+    else:
+        prior = model.prior(static)
+        noise = torch.randn(len(static), frames if model.motion is None else 1, model.dynamic_dim, generator=generator)
+        first = in_range(model.dynamic_range, prior.mean[:, None] + prior.std[:, None] * noise.to(prior.mean))
     if model.motion is None or frames == 1:
         return first
     return torch.cat([first, model.motion.roll_out(first, static.mean, frames - 1, generator)], dim=1)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 from rich.progress import Progress
 
 from models.checkpoint import LoadedModel, load_model
@@ -23,7 +24,7 @@ from training.data.digits import MovingDigits
 from training.data.drawable import CompositedSprites, Drawable, DrawnFaces
 from training.data.drawn_digits import DrawnDigits
 from training.data.errors import DataError
-from training.data.pool import Clips, evenly
+from training.data.pool import ClipPool, Clips, evenly
 from training.data.sprites import Sprites
 from training.data.videos import Reader
 from training.loop import choose_device
@@ -57,6 +58,8 @@ from training.metrics.swaps import (
     held_out_clips,
     merge,
 )
+from training.motion import train_motion
+from training.recipes import MotionRecipe, actions_motion
 from training.report import Report
 from training.sources import Source, kind_of, open_held_out, open_source
 
@@ -73,6 +76,7 @@ class Budget:
     probe_training: int | None = 1000  # identities that probes are fitted on
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     clip_judge: ClipJudgeConfig = field(default_factory=ClipJudgeConfig)
+    motion: MotionRecipe = field(default_factory=actions_motion)  # of the judge protocol
     seeds: int = 5  # passes in which one code is held and the other drawn; 0 leaves them out
     pool: tuple[int, int] = (3000, 40)  # drawn faces, and frames of each, that judges learn from
     movements: int = 200  # held-out ones whose future is predicted
@@ -91,6 +95,7 @@ class Budget:
             probe_training=16,
             judge=judge,
             clip_judge=ClipJudgeConfig(widths=(8, 8, 16, 16), hidden=16, steps=4, batch=4),
+            motion=MotionRecipe(hidden=16, layers=1, runs=40, batch=4, steps=4),
             seeds=2,
             pool=(40, 8),
             movements=2,
@@ -245,10 +250,12 @@ def measure_swaps(
 def judge_actions(
     model: Disentangler, data: CompositedSprites, cache: Path, budget: Budget, progress: Progress
 ) -> Protocol:
-    """The field's judge protocol on the clips that it is stated for."""
+    """The field's judge protocol on the clips that it is stated for, and a motion of what is done in them."""
     device, actions = next(model.parameters()).device, SpriteActions(data.sprites)
     judge = cached_clip_judge(actions, budget.clip_judge, cache, progress, device)
-    return protocol(model, actions.clips("test", budget.identities), judge.read, budget.seeds, progress)
+    shown = actions.clips("train", budget.probe_training).frames
+    motion = train_motion(model, ClipPool.of_equal_clips(rearrange(shown, "n t c h w -> n t h w c")), budget.motion)
+    return protocol(model, actions.clips("test", budget.identities), judge.read, budget.seeds, progress, motion)
 
 
 def measure_codes(model: Disentangler, data: Drawable, budget: Budget, progress: Progress) -> dict[str, Any]:

@@ -95,6 +95,8 @@ def new_motion(model: Disentangler, runs: CodedRuns, recipe: MotionRecipe) -> Mo
             hidden=recipe.hidden,
             layers=recipe.layers,
             codes=model.dynamic_range,
+            components=recipe.components,
+            starts=min(recipe.starts, len(runs.dynamic)),
         )
     )
     flat = runs.dynamic.flatten(0, 1)
@@ -102,6 +104,8 @@ def new_motion(model: Disentangler, runs: CodedRuns, recipe: MotionRecipe) -> Mo
     motion.get_buffer("static_std").copy_((runs.static.var(0) + runs.static_var).sqrt().clamp_min(1e-2))
     motion.get_buffer("dynamic_mean").copy_(flat.mean(0))
     motion.get_buffer("dynamic_std").copy_((flat.var(0) + runs.dynamic_var).sqrt().clamp_min(1e-3))
+    if motion.config.starts:
+        motion.get_buffer("starts").copy_(runs.dynamic[: motion.config.starts, 0])  # runs come in random order
     return motion
 
 
@@ -109,20 +113,22 @@ def motion_loss(
     motion: Motion,
     static: Float[Tensor, "b s"],
     dynamic: Float[Tensor, "b t z"],
+    seen: Float[Tensor, "b t z"],
     observed: int,
     horizon: int,
     own_weight: float,
 ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-    """−log p of every next code given true ones, in nats a dimension, + the squared error of the mean roll-out.
+    """−log p of every next code given those seen, in nats a dimension, + the squared error of the mean roll-out.
 
-    Both are of standardised codes, so that one scale serves every family. `horizon` frames are rolled out.
+    Both are of standardised codes, so that one scale serves every family. `seen` are the true codes or noisy ones;
+    `horizon` frames are rolled out.
     """
     std = motion.get_buffer("dynamic_std")
-    prediction, _ = motion.observe(dynamic[:, :-1], static)
+    prediction, _ = motion.observe(seen[:, :-1], static)
     surprise = -(prediction.log_prob(dynamic[:, 1:]) + torch.log(std).sum()).mean() / dynamic.shape[2]
     if own_weight == 0:
         return surprise, {"surprise": float(surprise.detach())}
-    future = motion.roll_out(dynamic[:, :observed], static, horizon)
+    future = motion.roll_out(seen[:, :observed], static, horizon)
     error = (((future - dynamic[:, observed : observed + horizon]) / std) ** 2).mean()
     return surprise + own_weight * error, {"surprise": float(surprise.detach()), "error": float(error.detach())}
 
@@ -156,11 +162,15 @@ def train_motion(
         chosen = kept + torch.randint(len(runs.static) - kept, (recipe.batch,), generator=generator)
         who = runs.static[chosen]
         who = who + runs.static_std[chosen] * torch.randn(who.shape, generator=generator)
+        codes = runs.dynamic[chosen]
+        seen = codes
+        if recipe.unsure:
+            seen = codes + recipe.unsure * runs.dynamic_var.sqrt() * torch.randn(codes.shape, generator=generator)
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * cosine_with_warmup(step, recipe.steps, 100)
         grown = min(1.0, (step + 1) / (recipe.growing * recipe.steps))
         horizon = max(1, math.ceil(grown * (length - observed)))
-        loss, terms = motion_loss(motion, who, runs.dynamic[chosen], observed, horizon, recipe.own_weight)
+        loss, terms = motion_loss(motion, who, codes, seen, observed, horizon, recipe.own_weight)
         if not math.isfinite(float(loss.detach())):
             raise NonFiniteLoss(f"the motion's loss is not finite at step {step} ({terms}): lower its learning rate")
         optimizer.zero_grad(set_to_none=True)

@@ -40,6 +40,9 @@ class MotionRecipe:
     learning_rate: float = 2e-3
     own_weight: float = 1.0  # of the roll-outs, beside the likelihood of single steps
     growing: float = 0.5  # share of the run over which the rolled-out horizon grows to its full length
+    components: int = 1  # things that may come next (`models.mixture`)
+    unsure: float = 0.0  # noise on the codes that are seen, in deviations of their posteriors
+    starts: int = 256  # codes that are kept to begin sampled movements with
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -83,6 +86,16 @@ class Recipe:
             raise ValueError(f"{self.steps} steps do not divide into {self.cycles} equal cycles")
 
 
+def sprites_motion() -> MotionRecipe:
+    """Of drawn characters: they go from one pose to quite another, and several movements have poses in common."""
+    return MotionRecipe(components=12, own_weight=0.1, unsure=1.0)
+
+
+def actions_motion() -> MotionRecipe:
+    """Of the nine actions by which the field scores Sprites, 8 frames each: every clip's codes, once."""
+    return replace(sprites_motion(), runs=9000, length=8, observed=2)
+
+
 def sprites_vae() -> Recipe:
     """For `sprites-vae`: a pyramid of widths, annealed KL terms, f of the other frames and with a shortcut.
 
@@ -104,6 +117,7 @@ def sprites_vae() -> Recipe:
             static_from_others=True,
             recoloured=True,
         ),
+        motion=sprites_motion(),
     )
 
 
@@ -123,6 +137,7 @@ def faces_vae() -> Recipe:
         data="faces",
         network=replace(UnorderedVAEConfig.compact(dynamic_dim=4), dynamic_sees_static=False, pinned_prior=True),
         loss=replace(recipe.loss, dynamic_weight=falling),
+        motion=MotionRecipe(),
     )
 
 
@@ -159,6 +174,7 @@ def sprites_vae_paper() -> Recipe:
         batch=120,
         steps=43_000,
         learning_rate=3e-4,
+        motion=sprites_motion(),
     )
 
 
@@ -247,13 +263,17 @@ def digits_drnet_alone() -> Recipe:
 
 
 def faces_drnet() -> Recipe:
-    """For `faces-drnet`: drawn faces, which move in three ways, so that a pose has few numbers."""
+    """For `faces-drnet`: drawn faces, which move in three ways, so that a pose has few numbers.
+
+    Half the digits' widths: what a face is costs a CPU more steps than what a layer holds.
+    """
     return replace(
         digits_drnet(),
         name="faces-drnet",
         data="faces",
         reach=None,
-        network=DrNETConfig(content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=5),
+        network=DrNETConfig(content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=5, width=32),
+        steps=20_000,
     )
 
 
@@ -283,6 +303,11 @@ def kth_drnet() -> Recipe:
         batch=16,
         steps=8_000,
     )
+
+
+def motion_of(recipe: str | None) -> MotionRecipe:
+    """How the motion of a published recipe's model is taught; of any other model, as by default."""
+    return RECIPES[recipe]().motion if recipe in RECIPES else MotionRecipe()
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {

@@ -22,7 +22,7 @@ from training.loop import Hooks, choose_device, seed_of, train
 from training.motion import train_motion
 from training.objectives import objective_of
 from training.peers import meeting, share_statistics
-from training.recipes import RECIPES, MotionRecipe, Recipe
+from training.recipes import RECIPES, MotionRecipe, Recipe, motion_of
 from training.run import RunFolder
 from training.sources import Source, kind_of, open_source
 from training.statistics import keep_spread, statistics_of
@@ -137,13 +137,15 @@ def motion_where_there_is_any(
 def teach_motion(
     folder: Path,
     places: Places,
-    recipe: MotionRecipe,
     *,
+    steps: int | None = None,
     on_stage: Callable[[str, int], None] = lambda stage, total: None,
     on_step: Callable[[int, Mapping[str, float]], None] = lambda step, terms: None,
     read: Reader | None = None,
 ) -> str:
     """Give a model a motion, or a new one in place of its own; returns the model's new digest.
+
+    It is taught as the recipe that made the model says, in so many steps where they are given.
 
     Raises:
         CheckpointError: the folder holds no model.
@@ -152,6 +154,9 @@ def teach_motion(
 
     """
     loaded = load_model(folder, choose_device(places.device))
+    recipe = motion_of((loaded.config.get("training") or {}).get("recipe"))
+    if steps is not None:
+        recipe = replace(recipe, steps=steps)
     source = open_source(kind_of(loaded.config["data"]), places.data, clip_frames=3, read=read)
     loaded.model.motion = train_motion(loaded.model, source.training, recipe, on_stage, on_step)
     return save_model(

@@ -281,7 +281,7 @@ def import_drnet(
 def teach_motion(
     model: Annotated[str, typer.Argument(help="A model's name, or its folder.")],
     data: Annotated[Path | None, typer.Option(help="Where the model's data set lies, or is drawn.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Other than 1500.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Other than its recipe says.")] = None,
     device: Device = None,
 ) -> None:
     """Teach a model what comes next: a new motion on its codes."""

@@ -23,7 +23,7 @@ from training.errors import TrainingError
 from training.evaluate import Budget, evaluate
 from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.peers import rank_here
-from training.recipes import MotionRecipe, Recipe
+from training.recipes import Recipe
 from training.report import flat_metrics
 from training.sources import clips_source
 from training.train import Interrupts, Listener, Places, find_recipe, run_recipe, shortened, teach_motion
@@ -163,7 +163,6 @@ def teach_model_motion(model: str, data: Path | None, *, device: str | None = No
     """Give a model a motion, and say so."""
     settings = read_settings()
     folder = find_folder(model, settings)
-    recipe = MotionRecipe()
     with _readable_failures(), _bar() as bar:
         task = bar.add_task("reading clips", total=None, terms="")
 
@@ -173,7 +172,7 @@ def teach_model_motion(model: str, data: Path | None, *, device: str | None = No
         digest = teach_motion(
             folder,
             _places(settings, data, device),
-            replace(recipe, steps=steps) if steps else recipe,
+            steps=steps,
             on_stage=lambda stage, total: bar.reset(task, description=stage, total=total),
             on_step=on_step,
             read=reader(crop_of(folder), settings),

@@ -21,7 +21,7 @@ def test_layers_are_the_authors_but_for_the_variance() -> None:
 def test_a_prediction_hears_the_past_and_never_the_future() -> None:
     motion, dynamic = Motion(SMALL), torch.randn(2, 7, 3, requires_grad=True)
     prediction, _ = motion.observe(dynamic, torch.randn(2, 6))
-    prediction.mean[0, 3].sum().backward()
+    prediction.likeliest().mean[0, 3].sum().backward()
     assert dynamic.grad is not None
     heard = dynamic.grad.abs().sum(2)
     assert (heard[0, :4] > 0).all()
@@ -42,7 +42,7 @@ def test_the_mean_roll_out_feeds_each_prediction_back() -> None:
     future = motion.roll_out(dynamic, static, 3)
     for step in range(3):
         again, _ = motion.observe(torch.cat([dynamic, future[:, :step]], dim=1), static)
-        torch.testing.assert_close(future[:, step], again.mean[:, -1])
+        torch.testing.assert_close(future[:, step], again.likeliest().mean[:, -1])
 
 
 def test_sampled_futures_spread_as_the_variance_says() -> None:
@@ -61,6 +61,32 @@ def test_a_seed_is_one_future() -> None:
     futures = [motion.roll_out(dynamic, static, 5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
     assert torch.equal(futures[0], futures[1])
     assert not torch.equal(futures[0], futures[2])
+
+
+def test_with_several_components_a_future_is_one_of_them_and_never_their_mean() -> None:
+    """Two equally good steps, up or down by one: whoever takes the mean stands still."""
+    motion = Motion(MotionConfig(static_dim=6, dynamic_dim=1, hidden=16, components=2))
+    for layer in (motion.change, motion.log_var, motion.weight):
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    motion.change.bias.data.copy_(torch.tensor([-1.0, 1.0]))
+    torch.nn.init.constant_(motion.log_var.bias, -9.0)
+    dynamic, static = torch.zeros(200, 3, 1), torch.zeros(200, 6)
+    drawn = motion.roll_out(dynamic, static, 1, torch.Generator().manual_seed(0))[:, 0, 0]
+    assert ((drawn.abs() - 1).abs() < 0.1).all()
+    assert 70 < int((drawn > 0).sum()) < 130
+    assert (motion.roll_out(dynamic, static, 2).abs()[:, 0] == 1).all(), "the likeliest is one of them too"
+
+
+def test_movements_begin_with_codes_that_were_kept_where_there_are_any() -> None:
+    model = UnorderedVAE(UnorderedVAEConfig.tiny())
+    static = StaticCode(torch.randn(40, model.static_dim), torch.zeros(40, model.static_dim))
+    motion = Motion(MotionConfig(static_dim=model.static_dim, dynamic_dim=model.dynamic_dim, hidden=16, starts=2))
+    motion.get_buffer("starts")[1] += 1
+    model.motion = motion
+    first = sample_motion(model, static, 5, torch.Generator().manual_seed(0))[:, 0]
+    assert {tuple(row) for row in first.tolist()} == {(0.0,) * model.dynamic_dim, (1.0,) * model.dynamic_dim}
+    assert Motion(SMALL).begin(3, torch.Generator()) is None
 
 
 @pytest.mark.parametrize("codes", ["unit", "tanh"])

@@ -102,20 +102,21 @@ def test_passes_differ_in_their_draws_and_the_deviation_tells(clips, by_hand):
 def test_drawn_motion_is_the_means_of_a_sampled_roll_out(by_hand):
     model, static = by_hand(), StaticCode(torch.rand(2, 4), torch.zeros(2, 4))
     model.motion = Motion(MotionConfig(static_dim=4, dynamic_dim=3, hidden=8, layers=1)).eval()
-    drawn = drawn_motion(model, static, 3, torch.Generator().manual_seed(4))
+    drawn = drawn_motion(model, model.motion, static, 3, torch.Generator().manual_seed(4))
     prior = model.prior(static)
     torch.testing.assert_close(drawn[:, 0], prior.mean)
 
     generator = torch.Generator().manual_seed(4)
     first = prior.mean[:, None] + prior.std[:, None] * torch.randn(2, 1, 3, generator=generator)
-    second, state = model.motion.observe(model.motion.in_range(first), static.mean)
+    following, state = model.motion.observe(model.motion.in_range(first), static.mean)
+    second = following.likeliest()
     torch.testing.assert_close(drawn[:, 1], second.mean[:, 0])
     sampled = model.motion.in_range(second.mean + second.std * torch.randn(2, 1, 3, generator=generator))
     third, _ = model.motion.observe(sampled, static.mean, state)
-    torch.testing.assert_close(drawn[:, 2], third.mean[:, 0])
+    torch.testing.assert_close(drawn[:, 2], third.likeliest().mean[:, 0])
 
 
 def test_without_motion_frames_are_draws_of_their_own(by_hand):
     static = StaticCode(torch.rand(1, 4), torch.zeros(1, 4))
-    made = static_fixed(by_hand(), static, 40, torch.Generator().manual_seed(0))
+    made = static_fixed(by_hand(), None, static, 40, torch.Generator().manual_seed(0))
     assert len(torch.unique(made[0, :, 0, -1, -1])) > 8

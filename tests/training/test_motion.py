@@ -70,6 +70,36 @@ def test_one_seed_is_one_motion() -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_a_movement_that_may_go_either_way_goes_one_way() -> None:
+    """Steps of a fair coin: of two components each takes a side, where one component can only stand still."""
+    sides = torch.randint(0, 2, (200, 16, 1), generator=torch.Generator().manual_seed(1)).float() * 2 - 1
+    walk = CodedRuns(
+        torch.zeros(200, 16), sides.cumsum(1).expand(-1, -1, 2), torch.zeros(200, 16), torch.zeros(16), torch.zeros(2)
+    )
+    steps = {}
+    for components in (1, 2):
+        recipe = replace(SMALL, components=components, own_weight=0.0)
+        motion = new_motion(Turning(UnorderedVAEConfig.tiny()), walk, recipe)
+        optimizer = torch.optim.Adam(motion.parameters(), 1e-2)
+        for _ in range(150):
+            loss, _ = motion_loss(motion, walk.static, walk.dynamic, walk.dynamic, 4, 3, 0.0)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        future = motion.roll_out(walk.dynamic[:, :8], walk.static, 1)
+        steps[components] = (future[:, 0] - walk.dynamic[:, 7]).abs().mean()
+    assert steps[1] < 0.3
+    assert 0.9 < steps[2] < 1.1
+
+
+def test_a_motion_keeps_codes_with_which_movements_began() -> None:
+    motion = train_motion(Turning(UnorderedVAEConfig.tiny()), pool(), replace(SMALL, steps=2, runs=24, starts=10))
+    starts = motion.get_buffer("starts")
+    assert starts.shape[0] == 10
+    torch.testing.assert_close(starts.norm(dim=1), torch.ones(10), rtol=0, atol=0.03)
+    assert len(torch.unique(starts, dim=0)) > 3
+
+
 def test_the_encoders_learn_nothing_and_stay_in_evaluation_mode() -> None:
     model = Turning(replace(UnorderedVAEConfig.tiny(), static_shortcut=True)).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -105,7 +135,7 @@ def test_surprise_is_the_entropy_of_what_is_known_exactly_but_for_noise() -> Non
         torch.nn.init.zeros_(value)
     torch.nn.init.constant_(motion.log_var.bias, -4.0)
     still = torch.zeros(3, 9, 2)
-    _, terms = motion_loss(motion, torch.zeros(3, 16), still, 4, 3, 0.0)
+    _, terms = motion_loss(motion, torch.zeros(3, 16), still, still, 4, 3, 0.0)
     assert terms["surprise"] == pytest.approx(0.5 * (torch.log(torch.tensor(2 * torch.pi)) - 4.0).item(), abs=1e-5)
     assert set(terms) == {"surprise"}, "with no weight of its own nothing is rolled out: teacher forcing"
 

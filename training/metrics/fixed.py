@@ -5,8 +5,8 @@ fixed*: the posterior mean of the clip's static code, and dynamic codes drawn by
 which every step is sampled and fed back, of which the means are shown. A model without motion has p(z|f), frame by
 frame, as its only prior; its mean would stand still, so the samples themselves are shown.
 
-Source: the test script of C-DSVAE (Bai et al. 2021), whose prior is an LSTM that begins with zeros; ours begins with
-p(z|f).
+Source: the test script of C-DSVAE (Bai et al. 2021), whose prior is an LSTM that begins with zeros; ours begins as a
+movement of a training clip did, or where a motion keeps no such codes, with p(z|f).
 """
 
 import torch
@@ -16,7 +16,8 @@ from torch import Tensor
 from models.codes import StaticCode
 from models.compose import sample_motion
 from models.disentangler import Disentangler
-from models.motion import State
+from models.gaussian import Gaussian
+from models.motion import Motion, State
 from training.loop import precision
 from training.metrics.swaps import as_bytes
 
@@ -36,29 +37,30 @@ def dynamic_fixed(
 
 @torch.inference_mode()
 def static_fixed(
-    model: Disentangler, static: StaticCode, frames: int, generator: torch.Generator
+    model: Disentangler, motion: Motion | None, static: StaticCode, frames: int, generator: torch.Generator
 ) -> UInt8[Tensor, "n frames c h w"]:
-    """These identities, each doing what the model draws for it."""
-    return pictures(model, static, drawn_motion(model, static, frames, generator))
+    """These identities, each doing what the motion draws for it; without one, what the model's prior does."""
+    if motion is None:
+        return pictures(model, static, sample_motion(model, static, frames, generator))
+    return pictures(model, static, drawn_motion(model, motion, static, frames, generator))
 
 
 @torch.inference_mode()
 def drawn_motion(
-    model: Disentangler, static: StaticCode, frames: int, generator: torch.Generator
+    model: Disentangler, motion: Motion, static: StaticCode, frames: int, generator: torch.Generator
 ) -> Float[Tensor, "n frames z"]:
-    """The mean at each step of a sampled roll-out; without motion independent samples of p(z|f)."""
-    if model.motion is None:
-        return sample_motion(model, static, frames, generator)
-    first = model.prior(static)
-    means, spread = [first.mean[:, None]], first.std[:, None]
+    """The mean at each step of a sampled roll-out; of a mixture, the mean of the component that was drawn."""
+    began = motion.begin(len(static), generator)
+    first = model.prior(static) if began is None else Gaussian(began, torch.full_like(began, -torch.inf))
+    chosen = Gaussian(first.mean[:, None], first.log_var[:, None])
+    shown = [chosen.mean]
     state: State | None = None
-    while len(means) < frames:
-        noise = torch.randn(means[-1].shape, generator=generator).to(means[-1])
-        sampled = model.motion.in_range(means[-1] + spread * noise)
-        following, state = model.motion.observe(sampled, static.mean, state)
-        means.append(following.mean)
-        spread = following.std
-    return model.motion.in_range(torch.cat(means, dim=1))
+    while len(shown) < frames:
+        noise = torch.randn(chosen.mean.shape, generator=generator).to(chosen.mean)
+        following, state = motion.observe(motion.in_range(chosen.mean + chosen.std * noise), static.mean, state)
+        chosen = following.drawn(generator)
+        shown.append(chosen.mean)
+    return motion.in_range(torch.cat(shown, dim=1))
 
 
 def pictures(model: Disentangler, static: StaticCode, dynamic: Float[Tensor, "n t z"]) -> UInt8[Tensor, "n t c h w"]:

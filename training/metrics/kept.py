@@ -56,7 +56,9 @@ def kept(
         who, what = (torch.Generator().manual_seed(seed_of(seed, 2 * number + part)) for part in (0, 1))
         parts = [slice(first, min(first + BATCH, count)) for first in range(0, count, BATCH)]
         made["dynamic"].append(torch.cat([dynamic_fixed(model, codes.dynamic.mean[part], who) for part in parts]))
-        made["static"].append(torch.cat([static_fixed(model, codes.static[part], length, what) for part in parts]))
+        made["static"].append(
+            torch.cat([static_fixed(model, model.motion, codes.static[part], length, what) for part in parts])
+        )
     return Kept(
         seeds,
         "prior" if model.motion is None else "motion",
