@@ -4,6 +4,7 @@
 #
 # TORCH_INDEX is the address that pytorch.org/get-started shows for the build of PyTorch that is wanted: the one for the CPU
 # makes an image of about 1.5 GB. Left empty, pip finds a build by itself; on x86-64 that one brings CUDA and several GB.
+# LEARNS=true adds what training needs above serving (docker/compose.training.yml).
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -16,9 +17,11 @@ ARG TORCH_INDEX=
 RUN python -m venv --without-pip /opt/twofold
 COPY constraints.txt ./
 RUN pip --python /opt/twofold/bin/python install -c constraints.txt ${TORCH_INDEX:+--no-deps --index-url "$TORCH_INDEX"} torch
-COPY requirements/jobs.txt requirements/worker.txt requirements/s3.txt requirements/otel.txt requirements/
+COPY requirements/jobs.txt requirements/worker.txt requirements/s3.txt requirements/otel.txt requirements/training.txt requirements/
+ARG LEARNS=
 RUN pip --python /opt/twofold/bin/python install -c constraints.txt \
-    -r requirements/jobs.txt -r requirements/worker.txt -r requirements/s3.txt -r requirements/otel.txt
+    -r requirements/jobs.txt -r requirements/worker.txt -r requirements/s3.txt -r requirements/otel.txt \
+    ${LEARNS:+-r requirements/training.txt}
 
 FROM build AS code
 RUN python -m venv --without-pip /opt/twofold

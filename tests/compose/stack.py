@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+QUEUES = ("interactive", "batch")
 READY_WITHIN = 240.0  # seconds; several workers that load torch at once on two cores take most of them
 
 
@@ -23,13 +24,16 @@ class Stack:
     project: str
     port: int
     environment: Mapping[str, str]
+    overrides: tuple[str, ...] = ()  # files beside docker-compose.yml
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def compose(self, *arguments: str, check: bool = True) -> str:
-        return run("docker", "compose", "-p", self.project, *arguments, check=check, environment=self.environment)
+        files = [word for name in self.overrides for word in ("-f", name)]
+        command = ["docker", "compose", "-p", self.project, *(["-f", "docker-compose.yml", *files] if files else [])]
+        return run(*command, *arguments, check=check, environment=self.environment)
 
     def containers(self, service: str) -> list[str]:
         return self.compose("ps", "-q", service).split()
@@ -53,7 +57,8 @@ class Stack:
     def wait_until_ready(self, workers: int = 1) -> None:
         """Wait until as many workers as that are warm for each queue, no more and no less."""
         deadline = time.monotonic() + READY_WITHIN
-        while self.readiness().get("workers") != {"interactive": workers, "batch": workers}:
+        queues = ("interactive", "batch", "training") if "docker/compose.training.yml" in self.overrides else QUEUES
+        while self.readiness().get("workers") != dict.fromkeys(queues, workers):
             assert time.monotonic() < deadline, f"{self.readiness()}\n{self.compose('logs', '--tail=40')}"
             time.sleep(0.5)
 
