@@ -255,10 +255,16 @@ class JobStore:
             return None
         return self.get(job_id)
 
-    def beat(self, job_id: str, execution_id: str, progress: float | None = None, stage: str = "") -> Beat:
-        """Renew the lease, report progress in [0, 1] (it never falls) and the stage, and hear whether to go on."""
+    def beat(
+        self, job_id: str, execution_id: str, progress: float | None = None, stage: str = "", picture: str = ""
+    ) -> Beat:
+        """Renew the lease, report progress in [0, 1] (it never falls) and the stage, and hear whether to go on.
+
+        A picture (a `data:` URL of some kilobytes) is told with the event, where there is anything new to tell.
+        """
         share = "" if progress is None else f"{min(max(progress, 0.0), 1.0):.4f}"
-        return Beat(self._run(transitions.BEAT, job_id, execution_id, self.settings.lease_seconds, share, stage))
+        said = (self.settings.lease_seconds, share, stage, picture)
+        return Beat(self._run(transitions.BEAT, job_id, execution_id, *said))
 
     def commit(self, job_id: str, execution_id: str, results: Mapping[str, Artifact]) -> bool:
         """End the job with its results, by media type; False when this attempt lost the job, or it was canceled."""

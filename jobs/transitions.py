@@ -137,7 +137,9 @@ if ARGV[5] ~= '' and tonumber(ARGV[5]) > tonumber(progress) then progress = ARGV
 if ARGV[6] ~= '' then stage = ARGV[6] end
 if progress ~= fields[4] or stage ~= fields[5] then
   redis.call('HSET', key, 'progress', progress, 'stage', stage)
-  publish(id, 'progress', {progress = tonumber(progress), stage = stage})
+  local told = {progress = tonumber(progress), stage = stage}
+  if ARGV[7] ~= '' then told.picture = ARGV[7] end
+  publish(id, 'progress', told)
 end
 if fields[3] == '1' then return 'cancel' end
 return 'go'

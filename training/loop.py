@@ -44,6 +44,7 @@ class Hooks:
     on_step: Callable[[int, Mapping[str, float], float], None] = lambda step, shown, speed: None
     on_measure: Callable[[int, Mapping[str, float]], None] = lambda step, scores: None
     measure: Callable[[Disentangler], dict[str, float]] | None = None
+    sample: Callable[[Disentangler], None] = lambda model: None  # called beside the measure, in evaluation mode
     should_stop: Callable[[], bool] = field(default=lambda: False)
 
 
@@ -154,6 +155,7 @@ class Looking:
         self.looked_at = step
         with evaluating(model), precision(next(model.parameters()).device):
             scores = self.hooks.measure(model)
+            self.hooks.sample(model)
         self.folder.log({"step": step, **scores})
         self.hooks.on_measure(step, scores)
         if self.patience and (self.best is None or scores[JUDGED_BY] > self.best.score):

@@ -19,6 +19,7 @@ from training.data.pool import ClipPool, Clips
 from training.data.videos import Reader
 from training.held_out import HeldOut
 from training.loop import Hooks, choose_device, seed_of, train
+from training.metrics.own_pictures import live_sample
 from training.motion import train_motion
 from training.objectives import objective_of
 from training.peers import meeting, share_statistics
@@ -64,6 +65,7 @@ class Listener:
     on_step: Callable[[int, Mapping[str, float], float], None] = lambda step, terms, frames_per_second: None
     on_begun: Callable[[int], None] = lambda steps: None  # how many steps it will take at most
     on_measure: Callable[[int, Mapping[str, float]], None] = lambda step, scores: None
+    on_sample: Callable[[bytes], None] | None = None  # a picture (WebP), before each measure is told
     on_stage: Callable[[str], None] = lambda stage: None
     on_found: Callable[[str], None] = lambda line: None  # of a person's own videos, line by line, before training
     interrupted: Callable[[], bool] = lambda: False  # training ends with a checkpoint, from which it can go on
@@ -110,6 +112,8 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
             measure=HeldOut(source.held_out) if peers.leads else None,
             should_stop=lambda: listener.interrupted() or listener.enough(),
         )
+        if (on_sample := listener.on_sample) is not None:
+            hooks.sample = lambda model: on_sample(live_sample(model, source.held_out))
         listener.on_begun(recipe.steps)
         listener.on_stage("training")
         train(recipe, model, objective_of(recipe), training, folder, hooks, resume, peers)

@@ -49,21 +49,21 @@ class Attempt:
         record = store.begin(job_id, execution)
         return None if record is None else cls(store, record, execution)
 
-    def report(self, stage: str, progress: float) -> None:
-        """Say how far the work is; called between its steps.
+    def report(self, stage: str, progress: float, picture: str = "") -> None:
+        """Say how far the work is, and what it looks like; called between its steps.
 
         Raises:
             Stopped: there is no use in going on.
 
         """
-        self.beat(progress, stage)
+        self.beat(progress, stage, picture)
         if self._stop is not None:
             raise Stopped(self._stop)
 
-    def beat(self, progress: float | None = None, stage: str = "") -> None:
+    def beat(self, progress: float | None = None, stage: str = "", picture: str = "") -> None:
         """Renew the lease and hear whether to go on. A silent Redis is no reason to stop: it may come back."""
         try:
-            answer = self.store.beat(self.record.id, self.execution, progress, stage)
+            answer = self.store.beat(self.record.id, self.execution, progress, stage, picture)
         except RedisError as error:
             log.warning("no heartbeat", job=self.record.id, error=str(error))
             return

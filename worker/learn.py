@@ -1,7 +1,8 @@
 """The train task: clips of an asker become a model that is served. Only this module here knows the training room."""
 
+import base64
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,11 @@ READ, TRAINED = 0.1, 0.85  # shares of the job at which clips are read, and the 
 REPORTS = 200  # of a training's steps, at most
 
 
-def learn(request: TrainRequest, tools: Tools, report: Report, again: bool) -> Iterator[tuple[str, Maker]]:
+# As every job reports, `report(stage, share)`; a training has pictures to show meanwhile: (stage, share, picture).
+Telling = Callable[..., None]
+
+
+def learn(request: TrainRequest, tools: Tools, report: Telling, again: bool) -> Iterator[tuple[str, Maker]]:
     """Learn a model and give what is told of it; `again` goes on where an attempt before this one was cut off.
 
     Where the asker cancels, what has been learnt becomes a model all the same, and then the job ends as canceled.
@@ -94,9 +99,9 @@ def read(request: TrainRequest, tools: Tools, report: Report) -> VideoFolder:
 class Teller:
     """Tells the asker how training goes, and hears of a cancel: training then ends, and what it made is kept."""
 
-    def __init__(self, report: Report, told: list[str]) -> None:
+    def __init__(self, report: Telling, told: list[str]) -> None:
         self.report, self.told = report, told
-        self.steps, self.next_report, self.held_out = 1, 0, ""
+        self.steps, self.next_report, self.held_out, self.picture = 1, 0, "", ""
         self.stopped: Stopped | None = None
 
     def listener(self) -> Listener:
@@ -105,6 +110,7 @@ class Teller:
             on_begun=self.on_begun,
             on_step=self.on_step,
             on_measure=self.on_measure,
+            on_sample=self.on_sample,
             on_stage=lambda stage: self.tell(stage, READ if stage != "measuring" else TRAINED),
             on_found=self.told.append,
             enough=lambda: self.stopped is not None,
@@ -121,12 +127,16 @@ class Teller:
             self.next_report = step + max(1, self.steps // REPORTS)
             self.tell(f"training{self.held_out}", READ + (TRAINED - READ) * step / self.steps)
 
+    def on_sample(self, picture: bytes) -> None:
+        """Keep what the model draws by now, for the report that comes next."""
+        self.picture = f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+
     def on_measure(self, step: int, scores: Mapping[str, float]) -> None:
         """Report how well held-out clips are redrawn by now: with the events before, that is the curve."""
         self.held_out = f": {scores['reconstruction_psnr']:.2f} dB on held-out clips after {step} steps"
-        self.tell(f"training{self.held_out}", READ + (TRAINED - READ) * step / self.steps)
+        self.tell(f"training{self.held_out}", READ + (TRAINED - READ) * step / self.steps, self.picture)
 
-    def tell(self, stage: str, share: float) -> None:
+    def tell(self, stage: str, share: float, picture: str = "") -> None:
         """Report, unless somebody has said that it is enough.
 
         Raises:
@@ -136,7 +146,7 @@ class Teller:
         if self.stopped is not None:
             return
         try:
-            self.report(stage, share)
+            self.report(stage, share, picture)
         except Stopped as stopped:
             if stopped.why is not Why.CANCELED:
                 raise

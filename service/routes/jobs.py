@@ -105,7 +105,8 @@ def read_result(
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "Events `status`, `progress` and `result`, each with an id and JSON as its data",
+            "description": "Events `status`, `progress` and `result`, each with an id and JSON as its data. With each "
+            "look at held-out clips a training's `progress` has a `picture` (a `data:` URL): frames, and these redrawn",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
         204: {"description": "The job has ended and there is nothing more"},

@@ -16,7 +16,9 @@ export function learningCurve() {
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "no look at held-out clips yet" }, line, best);
   drawing.toggleAttribute("hidden", true); // until there are two looks, which a line needs
   const told = element("figcaption", {}, "The first look at held-out clips comes in a moment.");
-  const place = element("figure", { class: "learning" }, drawing, told);
+  const sample = element("canvas", { class: "sample", role: "img", "aria-label": "frames of a held-out clip, and below them as they are redrawn by now" });
+  sample.toggleAttribute("hidden", true);
+  const place = element("figure", { class: "learning" }, drawing, told, sample);
   const draw = (looks) => {
     if (!looks.length) return;
     drawing.toggleAttribute("hidden", looks.length < 2);
@@ -30,5 +32,13 @@ export function learningCurve() {
     told.textContent = `Held-out clips are redrawn at ${high.toFixed(1)} dB at best, after ${top.step} steps; ${looks.at(-1).psnr_db.toFixed(1)} dB at the last look, after ${looks.at(-1).step}.`;
     drawing.setAttribute("aria-label", told.textContent);
   };
-  return { place, draw };
+  // What a held-out clip looks like by now: a `data:` URL, which is decoded here, since pictures come from this host alone.
+  const show = async (picture) => {
+    const bytes = Uint8Array.from(atob(picture.split(",")[1]), (letter) => letter.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/webp" }));
+    [sample.width, sample.height] = [bitmap.width, bitmap.height];
+    sample.getContext("2d").drawImage(bitmap, 0, 0);
+    sample.toggleAttribute("hidden", false);
+  };
+  return { place, draw, show };
 }

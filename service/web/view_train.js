@@ -107,6 +107,7 @@ function follow(place, job) {
     stage.textContent = stageOf(now);
     bar.value = now.progress ?? 0;
     bar.hidden = stop.hidden = ENDED.includes(now.status);
+    if (now.picture) curve.show(now.picture);
     const look = lookOf(now.stage);
     if (look && look.step !== looks.at(-1)?.step) {
       looks.push(look);

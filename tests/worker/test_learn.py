@@ -1,5 +1,7 @@
 """A training job, by a real worker: clips become a model, a cancel keeps what there is, after a death it goes on."""
 
+import base64
+import io
 import json
 import shutil
 import threading
@@ -7,7 +9,9 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from jobs import events
 from jobs.connection import connect
 from jobs.train_request import TrainRequest
 from models.checkpoint import load_model
@@ -62,6 +66,10 @@ def test_clips_become_a_model_that_is_served(bench, clips):
     assert told["found"][0].startswith("5 videos, 5 clips, 120 frames")
     assert told["curve"][-1]["psnr_db"] > 5
     assert read(bench, record, PNG).startswith(b"\x89PNG")
+    looks = [event.data["picture"] for event in events.read(bench.store.redis, record.id) if "picture" in event.data]
+    assert looks, "what it draws is shown while it learns"
+    shown = Image.open(io.BytesIO(base64.b64decode(looks[-1].removeprefix("data:image/webp;base64,"))))
+    assert shown.size == (6 * 64, 2 * 64), "six frames of a held-out clip, and below them redrawn"
     entry = bench.shelf.catalogue.find("mine")
     assert entry.digest == told["digest"]
     loaded = bench.shelf.load(entry)

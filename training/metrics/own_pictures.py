@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -16,6 +17,7 @@ from training.metrics.matrix import as_png
 from training.metrics.strip import paste
 from training.metrics.swaps import as_bytes
 
+LIVE_FRAMES = 6
 SHOWN_CLIPS, OTHERS, FRAMES = 3, 2, 8  # held-out clips, other appearances each is shown with, and frames of each
 HEAD, BETWEEN, MARGIN = 18, 10, 8  # pixels
 
@@ -39,6 +41,18 @@ def learning_curve(log: Sequence[Mapping[str, Any]]) -> bytes:
         axes.margins(y=0.2)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+@torch.inference_mode()
+def live_sample(model: Disentangler, held_out: Clips) -> bytes:
+    """A small WebP: frames of the first held-out clip, and below them what the model makes of them by now."""
+    clip = evenly(held_out.clip(0), LIVE_FRAMES)
+    codes = model.encode(clip[None].to(next(model.parameters()).device))
+    again = model.decode(codes.static, codes.dynamic.mean)[0].float().cpu()
+    both = rearrange([clip, again], "two t c h w -> (two h) (t w) c").clamp(0, 1)
+    buffer = io.BytesIO()
+    Image.fromarray((255 * both).round().to(torch.uint8).numpy()).save(buffer, "WEBP", quality=80)
     return buffer.getvalue()
 
 
