@@ -9,17 +9,25 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.running import whole_system
 from tests.web.views import PHONE, addresses, upload
-from tests.web.visits import Visit
+from tests.web.visits import Visit, wait_until
 
 FOLDER = Path(os.environ.get("TWOFOLD_SCREENSHOTS", "var/screenshots"))
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 ROOMS: dict[str, dict[str, Any]] = {"desk": {"viewport": {"width": 1280, "height": 860}}, "phone": PHONE}
 # What is pressed before a view is worth looking at, and what then appears.
 PRESSED = {
     "swap": [("text=Swap 3 × 3", ".swaps")],
     "future": [("text=Predict", ".strip"), ("text=Interpolate", ".steps"), ("text=Draw four", ".person")],
 }
+
+
+@pytest.fixture(scope="module")
+def system():
+    """A running system that learns models too, so that there is all that a page can have."""
+    with whole_system(TWOFOLD_TRAINING="true") as running:
+        yield running
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -58,6 +66,23 @@ def test_a_sprite_and_what_is_no_video_are_shown(make_visit, shared_data, sample
     photograph(visit, f"sprite-{room}")
     visit.go("plane")
     photograph(visit, f"sprite-plane-{room}")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_training_is_shown_at_its_beginning_on_its_way_and_at_its_end(make_visit, sample_clips, room):
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    visit = make_visit(**ROOMS[room])
+    page = visit.open("#train")
+    page.set_input_files(".drop input", sample_clips)
+    photograph(visit, f"train-form-{room}")
+    page.fill("input[placeholder=mine]", f"shown-{room}")
+    page.fill("input[type=number]", "1.5")
+    page.click("form button.primary")
+    wait_until(page, "document.querySelectorAll('.learning canvas.sample:not([hidden])').length > 0", patience=240)
+    wait_until(page, "!document.querySelector('.learning svg').hasAttribute('hidden')", patience=240)
+    photograph(visit, f"train-on-its-way-{room}")
+    wait_until(page, "document.querySelector('#made') !== null", pause=500, patience=600)
+    photograph(visit, f"train-{room}")
 
 
 def photograph(visit: Visit, name: str, whole: bool = True) -> None:
