@@ -284,7 +284,7 @@ def faces_drnet() -> Recipe:
         data="faces",
         reach=None,
         network=DrNETConfig(content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=5, width=32),
-        steps=20_000,
+        steps=12_000,
     )
 
 
