@@ -312,13 +312,16 @@ def samples(
     count: Annotated[int, typer.Option(min=1, max=100, help="Clips of each kind.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Which motions.")] = 0,
     sprites: Annotated[Path | None, typer.Option(help="Folder of the LPC layer sheets, for sprites too.")] = None,
+    digits: Annotated[Path | None, typer.Option(help="Folder of MNIST's files, for moving digits too.")] = None,
 ) -> None:
     """Write sample clips to try."""
-    from twofold.samples import write_face_clips, write_sprite_clips
+    from twofold.samples import write_digit_clips, write_face_clips, write_sprite_clips
 
     paths = write_face_clips(folder, count, seed)
     if sprites is not None:
         paths += write_sprite_clips(folder, sprites, count)
+    if digits is not None:
+        paths += write_digit_clips(folder, digits, count, seed)
     for path in paths:
         typer.echo(path)
 

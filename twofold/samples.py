@@ -1,4 +1,4 @@
-"""Sample clips to try: drawn faces that no shipped model has seen, and sprites where their sheets are at hand."""
+"""Sample clips to try: drawn faces that no shipped model has seen; sprites and digits where their files are at hand."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRAMES_PER_SECOND = 12
-FACE_FRAMES = 48
+FRAMES = 48  # of faces and digits
 ENLARGE = 4
 DIRECTIONS = {"n": "back", "w": "left", "s": "front", "e": "right"}
 
@@ -20,7 +20,7 @@ def write_face_clips(folder: Path, count: int = 4, seed: int = 0) -> list[Path]:
 
     paths = []
     for number, identity in enumerate(identities("test", count)):
-        motion = motion_path(np.random.default_rng((seed, number)), FACE_FRAMES)
+        motion = motion_path(np.random.default_rng((seed, number)), FRAMES)
         frames = [draw(identity, (float(smile), float(surprise), float(turn))) for smile, surprise, turn in motion]
         paths.append(write_clip(folder / f"face_{number + 1}.mp4", frames))
     return paths
@@ -43,6 +43,16 @@ def write_sprite_clips(folder: Path, sheets: Path, count: int = 4) -> list[Path]
         pictures = sprites.render(torch.full_like(shown, int(number)), shown).permute(0, 2, 3, 1).numpy()
         paths.append(write_clip(folder / f"sprite_{number}_{action}_{DIRECTIONS[direction]}.mp4", list(pictures)))
     return paths
+
+
+def write_digit_clips(folder: Path, mnist: Path, count: int = 4, seed: int = 0) -> list[Path]:
+    """Write clips of two held-out digits that move, bounce and hide each other, from MNIST's files in `mnist`."""
+    from training.data.drawn_digits import DrawnDigits
+
+    digits = DrawnDigits(mnist)
+    paths = digits.motions(np.random.default_rng(seed), count, FRAMES, "movement")
+    clips = digits.draw(digits.identities("test", count), paths).permute(0, 1, 3, 4, 2).numpy()
+    return [write_clip(folder / f"digits_{number}.mp4", list(frames)) for number, frames in enumerate(clips, 1)]
 
 
 def write_clip(

@@ -6,6 +6,8 @@ export const SAMPLES = [
   { file: "face_3.mp4", name: "Face 3", data: "faces" },
   { file: "face_4.mp4", name: "Face 4", data: "faces" },
   { file: "sprite_1.mp4", name: "Sprite 1", data: "sprites" },
+  { file: "digits_1.mp4", name: "Digits 1", data: "digits" },
+  { file: "digits_2.mp4", name: "Digits 2", data: "digits" },
 ];
 
 // Those of the kind that a model has learnt; all where it has learnt something else.
