@@ -16,9 +16,10 @@ export function learningCurve() {
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "no look at held-out clips yet" }, line, best);
   drawing.toggleAttribute("hidden", true); // until there are two looks, which a line needs
   const told = element("figcaption", {}, "The first look at held-out clips comes in a moment.");
-  const sample = element("canvas", { class: "sample", role: "img", "aria-label": "frames of a held-out clip, and below them as they are redrawn by now" });
-  sample.toggleAttribute("hidden", true);
-  const place = element("figure", { class: "learning" }, drawing, told, sample);
+  const sample = element("canvas", { class: "by-now", role: "img", "aria-label": "frames of a held-out clip, and below them as they are redrawn by now" });
+  const caption = element("p", { class: "hint" }, "Above, a clip that is held out; below, as it draws it by now.");
+  for (const part of [sample, caption]) part.toggleAttribute("hidden", true);
+  const place = element("figure", { class: "learning" }, drawing, told, sample, caption);
   const draw = (looks) => {
     if (!looks.length) return;
     drawing.toggleAttribute("hidden", looks.length < 2);
@@ -38,7 +39,7 @@ export function learningCurve() {
     const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/webp" }));
     [sample.width, sample.height] = [bitmap.width, bitmap.height];
     sample.getContext("2d").drawImage(bitmap, 0, 0);
-    sample.toggleAttribute("hidden", false);
+    for (const part of [sample, caption]) part.toggleAttribute("hidden", false);
   };
   return { place, draw, show };
 }

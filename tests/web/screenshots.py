@@ -78,7 +78,7 @@ def test_a_training_is_shown_at_its_beginning_on_its_way_and_at_its_end(make_vis
     page.fill("input[placeholder=mine]", f"shown-{room}")
     page.fill("input[type=number]", "1.5")
     page.click("form button.primary")
-    wait_until(page, "document.querySelectorAll('.learning canvas.sample:not([hidden])').length > 0", patience=240)
+    wait_until(page, "document.querySelectorAll('.learning canvas.by-now:not([hidden])').length > 0", patience=240)
     wait_until(page, "!document.querySelector('.learning svg').hasAttribute('hidden')", patience=240)
     photograph(visit, f"train-on-its-way-{room}")
     wait_until(page, "document.querySelector('#made') !== null", pause=500, patience=600)

@@ -34,7 +34,7 @@ def test_clips_become_a_model_that_is_chosen_and_used(visit, sample_clips):
     wait_until(page, "document.querySelector('#made') !== null", pause=500, patience=600)
     assert "Held-out clips are redrawn at" in page.inner_text(".learning figcaption")
     assert page.locator(".learning .curve").get_attribute("points")
-    assert page.locator(".learning canvas.sample").get_attribute("width") == "384", "six frames of 64 pixels"
+    assert page.locator(".learning canvas.by-now").get_attribute("width") == "384", "six frames of 64 pixels"
     assert "4 videos, 4 clips" in page.inner_text(".outcome")
     assert page.locator("canvas.result").bounding_box()["width"] > 300
     page.click("text=Use my-faces")
