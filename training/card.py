@@ -94,8 +94,9 @@ is of that (`fit`); codes of clips that are not typical mean little. {LIMITS[mod
 
 def with_motion(card: str, recipe: MotionRecipe) -> str:
     """The card with a row that says how the motion was taught, in place of an earlier one."""
+    several = f"a mixture of {recipe.components} for what comes next, " if recipe.components > 1 else ""
     row = (
-        f"| motion | LSTM of {recipe.layers} × {recipe.hidden}, {recipe.steps} steps of {recipe.batch} out of "
+        f"| motion | LSTM of {recipe.layers} × {recipe.hidden}, {several}{recipe.steps} steps of {recipe.batch} out of "
         f"{recipe.runs} stretches of {recipe.length} frames, {recipe.observed} observed |"
     )
     kept = [line for line in card.splitlines() if not line.startswith("| motion |")]
