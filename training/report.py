@@ -33,9 +33,10 @@ count as read when within a quarter of half their range.
 *One code held, the other drawn*: the field's judge protocol. With a clip's dynamic codes fixed and the static code
 drawn from its prior, a judge should still read the motion; with the static code fixed and the dynamic codes drawn,
 the attributes; what is drawn should be read at chance. On sprites this is the published protocol (nine actions of 8
-frames, a judge of whole clips with the published layers, IS and entropies in nats), with a judge taught here and all
-2664 test clips scored; on other data the judge of single pictures reads. ± is the deviation over passes, each with
-its own draws. It says nothing about trainings, of which there is one.
+frames, a judge of whole clips with the published layers, IS and entropies in nats), with a judge taught here, all 2664
+test clips scored, and dynamic codes drawn by a motion taught on these nine actions, as every compared method's prior
+was; on other data the model's own motion draws and the judge of single pictures reads. ± is the deviation over
+passes, each with its own draws. It says nothing about trainings, of which there is one.
 
 *Encoded again*: a swap is encoded, and its codes compared with those it was made of. A distance of 1 is as far as the
 average held-out clip's (or frame's) code is from the mean.
