@@ -101,6 +101,12 @@ def test_only_settings_read_the_environment():
                 assert not re.search(r"\bos\.(environ|getenv)\b|import environ", path.read_text()), path
 
 
+def test_every_folder_of_code_is_a_package_which_an_installation_takes():
+    for room in ROOMS:
+        for folder in {path.parent for path in modules(room)}:
+            assert (folder / "__init__.py").is_file(), f"{folder} would be left out of a wheel"
+
+
 def test_nothing_reads_or_writes_pickles():
     wrong = re.compile(r"\bimport (pickle|dill|cloudpickle|joblib)\b|\btorch\.(load|save)\(|allow_pickle=True")
     for room in ROOMS:

@@ -43,7 +43,7 @@ def test_a_model_is_learnt_from_uploads_and_encodes_the_next_clip(learning: Stac
         while (job := http.get(f"/jobs/{asked.json()['id']}").json())["status"] not in ("succeeded", "failed"):
             assert time.monotonic() < deadline, job
             time.sleep(1)
-        assert job["status"] == "succeeded", job["error"]
+        assert job["status"] == "succeeded", learning.compose("logs", "--tail=60", "worker")
         assert http.get("/models/learnt").status_code == 200
         with path.open("rb") as video:
             codes = http.post(

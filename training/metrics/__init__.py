@@ -1,0 +1,1 @@
+"""What is measured, one metric a file, and the pictures that go with it."""
