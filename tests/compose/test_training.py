@@ -34,7 +34,8 @@ def test_a_model_is_learnt_from_uploads_and_encodes_the_next_clip(learning: Stac
         clips = []
         for identity in range(2):
             path = write_h264(tmp_path / f"{identity}.mp4", drawn_faces(identity, motion=0))
-            uploaded = http.post("/clips", files={"video": path.open("rb")})
+            with path.open("rb") as video:
+                uploaded = http.post("/clips", files={"video": video})
             assert uploaded.status_code == 201, uploaded.text
             clips.append(uploaded.json()["id"])
         asked = http.post("/train", json={"name": "learnt", "clips": clips, "minutes": 0.1})
