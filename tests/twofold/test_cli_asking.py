@@ -32,7 +32,7 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--model", "yours"], "No such model: there is no model 'yours'; served are: faces-vae, mine"),
+        (["--model", "yours"], "No such model: there is no model 'yours'; served are: digits-drnet, faces-vae, mine"),
         (["--stride", "0"], "stride: Input should be greater than or equal to 1"),
         (["--crop", "round"], "crop: expected none, center, face, or x,y,w,h"),
     ],
@@ -73,6 +73,8 @@ def test_control_c_tells_what_becomes_of_the_job(server_url, worker):
         stderr=subprocess.PIPE,
         text=True,
         env={"COLUMNS": "80"},
+        # A suite that a shell runs in the background ignores Ctrl-C, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with Client(server_url) as client:
         deadline = time.monotonic() + 30
