@@ -145,7 +145,8 @@ class Looking:
 
     def __init__(self, hooks: Hooks, folder: RunFolder, patience: int, resume: bool) -> None:
         self.hooks, self.folder, self.patience = hooks, folder, patience
-        self.best = folder.best() if resume and patience else None
+        # Of peers that train together one looks; the others have no best, and never say that it is enough.
+        self.best = folder.best() if resume and patience and hooks.measure is not None else None
         self.looked_at = -1
 
     def look(self, step: int, model: Disentangler) -> None:

@@ -89,9 +89,8 @@ class Recipe:
 def actions_motion() -> MotionRecipe:
     """Of the nine actions by which the field scores Sprites, 8 frames each, to draw from.
 
-    Characters go from one pose to quite another, and several actions have poses in common: it is a mixture. Its single
-    samples stay near true poses where a Gaussian's do not; its likeliest future is no better far ahead, so that
-    the models' own motions, which predict, are Gaussian.
+    Characters go from one pose to quite another, and several actions have poses in common, so that it is a mixture:
+    what lies between two poses is none. A model's own motion is to predict, and stays a Gaussian held to its roll-outs.
     """
     return MotionRecipe(components=12, own_weight=0.1, unsure=1.0, runs=9000, length=8, observed=2)
 
@@ -273,7 +272,7 @@ def digits_drnet_alone() -> Recipe:
 def faces_drnet() -> Recipe:
     """For `faces-drnet`: drawn faces, which move in three ways, so that a pose has few numbers.
 
-    Half the digits' widths: what a face is costs a CPU more steps than what a layer holds.
+    Half the digits' widths, so that a CPU takes more steps in its time.
     """
     return replace(
         digits_drnet(),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
@@ -152,6 +153,7 @@ def flat_metrics(results: Mapping[str, Any]) -> dict[str, float]:
         ahead = min(10, len(results["prediction"]["covered"]))
         metrics[f"predicted_{ahead}_ahead_psnr_db"] = results["prediction"]["psnr"]["predicted"][ahead - 1]
         metrics[f"predicted_{ahead}_ahead_ssim"] = results["prediction"]["ssim"]["predicted"][ahead - 1]
+        metrics[f"predicted_{ahead}_squared_error"] = mean(results["prediction"]["squared_error"]["predicted"][:ahead])
     return {name: round(float(value), 4) for name, value in metrics.items()}
 
 
@@ -231,7 +233,9 @@ def prediction_table(measured: Mapping[str, Any]) -> str:
         lines += [row(f"{titles[name]}, {unit}", measured[measure][name], digits) for name in titles]
     lines.append(row("true codes within the samples' central 90 %, %", [100 * v for v in measured["covered"]], 0))
     lines.append(row("spread of the samples, deviations of the code", measured["spread"], 2))
-    return "\n".join(lines)
+    ahead = min(10, len(measured["covered"]))
+    means = (f"{titles[name]} {mean(measured['squared_error'][name][:ahead]):.1f}" for name in titles)
+    return "\n".join([*lines, "", f"Squared error, mean of the first {ahead} frames: {', '.join(means)}."])
 
 
 def drift_table(measured: Mapping[str, Any]) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-QUEUES = ("interactive", "batch")
 READY_WITHIN = 240.0  # seconds; several workers that load torch at once on two cores take most of them
 
 
@@ -25,6 +24,7 @@ class Stack:
     port: int
     environment: Mapping[str, str]
     overrides: tuple[str, ...] = ()  # files beside docker-compose.yml
+    queues: tuple[str, ...] = ("interactive", "batch")
 
     @property
     def url(self) -> str:
@@ -57,8 +57,7 @@ class Stack:
     def wait_until_ready(self, workers: int = 1) -> None:
         """Wait until as many workers as that are warm for each queue, no more and no less."""
         deadline = time.monotonic() + READY_WITHIN
-        queues = ("interactive", "batch", "training") if "docker/compose.training.yml" in self.overrides else QUEUES
-        while self.readiness().get("workers") != dict.fromkeys(queues, workers):
+        while self.readiness().get("workers") != dict.fromkeys(self.queues, workers):
             assert time.monotonic() < deadline, f"{self.readiness()}\n{self.compose('logs', '--tail=40')}"
             time.sleep(0.5)
 

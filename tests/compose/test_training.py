@@ -19,7 +19,8 @@ def learning() -> Iterator[Stack]:
     """A project of its own, with a volume for its models."""
     port = free_port()
     environment = {"TWOFOLD_PORT": str(port)}
-    running = Stack(f"twofoldlearning{os.getpid()}", port, environment, ("docker/compose.training.yml",))
+    queues = ("interactive", "batch", "training")
+    running = Stack(f"twofoldlearning{os.getpid()}", port, environment, ("docker/compose.training.yml",), queues)
     running.compose("build")
     try:
         running.compose("up", "-d")

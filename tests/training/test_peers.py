@@ -41,7 +41,13 @@ def redraw(model: UnorderedVAE, frames: torch.Tensor, progress: float) -> Iterat
     yield Terms(loss, {"error": loss.detach()})
 
 
-OBJECTIVES: dict[str, Objective] = {"redraw": redraw, "bound": BoundObjective(VariationalLoss())}  # type: ignore[dict-item]
+def dice(model: UnorderedVAE, frames: torch.Tensor, progress: float) -> Iterator[Terms]:
+    """Nothing but the noise that a step draws."""
+    thrown = torch.randn(())
+    yield Terms(next(model.parameters()).sum() * 0 + thrown, {"thrown": thrown})
+
+
+OBJECTIVES: dict[str, Objective] = {"redraw": redraw, "dice": dice, "bound": BoundObjective(VariationalLoss())}  # type: ignore[dict-item]
 
 
 def trained(folder: Path, objective: str, peers: Peers = ALONE) -> list[float]:
@@ -84,7 +90,13 @@ def test_two_processes_get_the_losses_and_the_weights_of_one(tmp_path: Path) -> 
     assert (one - two).abs().max() < 0.05 * (one - began).abs().max()
 
 
-def test_processes_end_alike_though_each_draws_noise_of_its_own(tmp_path: Path) -> None:
+def test_each_process_draws_noise_of_its_own(tmp_path: Path) -> None:
+    alone, means = trained(tmp_path / "alone", "dice"), together(tmp_path / "shared", "dice")
+    for first, mean in zip(alone, means, strict=True):
+        assert abs(mean - first) > 1e-3, "the mean of two draws is neither of them"
+
+
+def test_processes_end_alike(tmp_path: Path) -> None:
     alone, shared = trained(tmp_path / "alone", "bound"), together(tmp_path, "bound")
     assert torch.equal(weights(tmp_path / "rank0"), weights(tmp_path / "rank1"))
     assert torch.equal(weights(tmp_path), weights(tmp_path / "rank0"))

@@ -6,8 +6,8 @@ fixed and the dynamic codes drawn, its skin, legs, shirt and hair. The other way
 read: static attributes of the clip in the first test, or its action in the second, are leaks.
 
 As published, but for these things. What draws dynamic codes is a motion taught on these nine actions, as the prior of
-every method that is compared was; a model's own motion has all movements of the sheets, which the judge never saw and
-misreads. Published loaders drop the last batch, so that 2560 or 2600 of the 2664 test clips are scored; here all are.
+every method that is compared was; a model's own motion has all movements of the sheets, of which the judge is taught
+nine. Published loaders drop the last batch, so that 2560 or 2600 of the 2664 test clips are scored; here all are.
 Each seed is one pass with its own draws; the standard deviation over seeds is of this model's draws, not of trainings.
 And beside it stand intervals over characters, which passes do not tell.
 
