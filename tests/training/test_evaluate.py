@@ -12,7 +12,7 @@ from training.card import METRICS_BEGIN, METRICS_END
 from training.data.errors import DataError
 from training.evaluate import Budget, evaluate
 from training.metrics.matrix import MAX_BYTES
-from training.report import replace_between
+from training.report import flat_metrics, prediction_table, replace_between
 
 
 def save_tiny(folder: Path, name: str, data: str) -> str:
@@ -115,9 +115,18 @@ def test_sprites_are_evaluated_on_their_sheets(shared_data, tmp_path):
     assert set(results["judge"]["swaps_raw"]["dynamic"]) == {"action", "direction", "pose"}
     assert set(results["probes"]["static_from_dynamic"]) == {"skin", "legs", "shirt", "hair"}
     assert results["actions"]["clips"] == 10 * 9
+    assert results["actions"]["drawn_by"] == "motion of the nine actions", "though this model has learnt no motion"
     assert set(results["actions"]["static_fixed"]["static"]) == {"skin", "legs", "shirt", "hair"}
     assert results["actions"]["dynamic_fixed"]["inception_score"]["value"] <= 9
     assert "kept" not in results
+
+
+def test_the_error_of_a_prediction_is_told_as_the_mean_of_its_first_ten_frames():
+    told = json.loads((Path(__file__).parents[2] / "models" / "zoo" / "digits-drnet" / "evaluation.json").read_text())
+    errors = told["prediction"]["squared_error"]["predicted"]
+    said = flat_metrics(told)["predicted_10_squared_error"]
+    assert said == pytest.approx(sum(errors[:10]) / 10)
+    assert f"**predicted** {said:.1f}," in prediction_table(told["prediction"])
 
 
 @pytest.mark.parametrize(("data", "remedy"), [("LPC sprites", "layer sheets"), ("7 own clips", "own clips")])

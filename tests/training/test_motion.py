@@ -15,7 +15,6 @@ from training.data.sheets import Pose
 from training.data.sprites import movements
 from training.motion import (
     CodedRuns,
-    MotionRecipe,
     calibrated,
     code_runs,
     longest_run,
@@ -23,6 +22,7 @@ from training.motion import (
     new_motion,
     train_motion,
 )
+from training.recipes import MotionRecipe, motion_of
 
 SMALL = MotionRecipe(hidden=24, runs=24, length=16, observed=6, batch=24, steps=300, learning_rate=1e-2)
 
@@ -90,6 +90,24 @@ def test_a_movement_that_may_go_either_way_goes_one_way() -> None:
         steps[components] = (future[:, 0] - walk.dynamic[:, 7]).abs().mean()
     assert steps[1] < 0.3
     assert 0.9 < steps[2] < 1.1
+
+
+def test_noise_on_what_is_seen_teaches_a_motion_that_trusts_it_less() -> None:
+    """Of codes under noise as wide as they are, how far the next one lies from the last tells less."""
+    sure, unsure = (
+        train_motion(
+            Turning(UnorderedVAEConfig.tiny()), pool(), replace(SMALL, own_weight=0.0, steps=150, unsure=noise)
+        )
+        for noise in (0.0, 100.0)  # deviations of posteriors of 0.01, on a circle of radius 1
+    )
+    runs = code_runs(Turning(UnorderedVAEConfig.tiny()), pool(), 10, 16, 6, seed=9)
+    widths = [motion.observe(runs.dynamic, runs.static)[0].likeliest().std.mean() for motion in (sure, unsure)]
+    assert widths[1] > 2 * widths[0]
+
+
+def test_a_motion_is_taught_anew_as_the_recipe_of_its_model_says() -> None:
+    assert motion_of("digits_drnet_reference").own_weight == 0
+    assert motion_of("a recipe that is gone") == motion_of(None) == MotionRecipe()
 
 
 def test_a_motion_keeps_codes_with_which_movements_began() -> None:
