@@ -23,7 +23,7 @@ PRESSED = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def system():
     """A running system that learns models too, so that there is all that a page can have."""
     with whole_system(TWOFOLD_TRAINING="true") as running:
