@@ -332,7 +332,7 @@ class UnorderedVAE(Disentangler):
         self,
         frames: Float[Tensor, "b t c h w"],
         static_from_others: bool = False,
-        recoloured: Float[Tensor, "b t c h w"] | None = None,
+        disguised: Float[Tensor, "b t c h w"] | None = None,
     ) -> Bound:
         """The bound of each clip by one reparameterised sample of each code.
 
@@ -344,7 +344,7 @@ class UnorderedVAE(Disentangler):
         other frames, which cannot hold that frame's pose; the static KL is then the mean over frames.
         This is the paper's future work ("separate frames"), and no longer its bound.
 
-        Dynamic codes are read from `recoloured` where it is given: the same frames in other colours, so
+        Dynamic codes are read from `disguised` where it is given: the same frames in other colours, say, so
         that a dynamic code cannot tell colours, nor mean another motion with every colour.
         """
         clips, length = frames.shape[:2]
@@ -360,7 +360,7 @@ class UnorderedVAE(Disentangler):
             static = self.static_posterior(per_clip)
             sample = repeat(static.sample(), "b s -> (b t) s", t=length)
             static_kl = kl_divergence(static, standard_normal_like(static))
-        seen = features if recoloured is None else self.features(merge_frames(recoloured))
+        seen = features if disguised is None else self.features(merge_frames(disguised))
         dynamic = self.dynamic_posterior(seen, sample)
         dynamic_kl = kl_divergence(dynamic, self.dynamic_prior(sample))
         logits = self.decoder(sample, dynamic.sample())

@@ -1,6 +1,7 @@
 """What every test may lean on: a clean environment, seeded torch, the real files, a real server."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,23 @@ def _seeded_torch() -> None:
     """Start every test from one seed, without loading torch for those that need none."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _ordinary_priority() -> Iterator[None]:
+    """Fail a test that leaves this process among the real-time ones: what starts after it can hold the machine up."""
+    yield
+    if hasattr(os, "sched_getscheduler"):
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+@pytest.fixture(autouse=True)
+def _same_signals() -> Iterator[None]:
+    """Put back what is done on Ctrl-C and SIGTERM: an RQ worker that a test runs in this process leaves its own."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
             "weight of the similarity": said(recipe.loss.similarity_weight),
             "weight of the adversary": said(recipe.loss.adversarial_weight),
         }
+    changes = (recipe.loss.recoloured and "recoloured", recipe.loss.stretched and "stretched")
+    changed = " and ".join(filter(None, changes)) or "the"
     given = isinstance(recipe.network, UnorderedVAEConfig) and recipe.network.dynamic_sees_static
     return {
         "weight of the static KL": said(recipe.loss.static_weight),
@@ -35,8 +37,7 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
         "static code while training": "of the clip's other frames"
         if recipe.loss.static_from_others
         else "of all frames, as in the paper",
-        "dynamic codes while training": f"from {'recoloured' if recipe.loss.recoloured else 'the'} frames, "
-        f"{'given' if given else 'without'} the static code",
+        "dynamic codes while training": f"from {changed} frames, {'given' if given else 'without'} the static code",
     }
 
 

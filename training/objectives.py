@@ -16,6 +16,7 @@ from models.unordered_vae import UnorderedVAE
 from training.loop import Objective, Terms
 from training.recipes import AdversarialLoss, Recipe, VariationalLoss
 from training.recolour import recolour
+from training.stretch import stretch
 
 
 def objective_of(recipe: Recipe) -> Objective:
@@ -40,8 +41,7 @@ class BoundObjective:
         if not isinstance(model, UnorderedVAE):
             raise TypeError(f"this objective trains an unordered VAE, got {type(model).__name__}")
         weights = self.weights
-        recoloured = recolour(frames) if weights.recoloured else None
-        bound = model.bound(frames, weights.static_from_others, recoloured)
+        bound = model.bound(frames, weights.static_from_others, disguise(frames, weights))
         static_weight, dynamic_weight = weights.static_weight(progress), weights.dynamic_weight(progress)
         loss = -(bound.log_likelihood - static_weight * bound.static_kl - dynamic_weight * bound.dynamic_kl).mean()
         length = frames.shape[1]
@@ -54,6 +54,14 @@ class BoundObjective:
                 "elbo": bound.elbo.detach().mean() / length,
             },
         )
+
+
+def disguise(frames: Float[Tensor, "b t c h w"], weights: VariationalLoss) -> Float[Tensor, "b t c h w"] | None:
+    """What dynamic codes are read from, where that is not the frames as they are."""
+    if not (weights.recoloured or weights.stretched):
+        return None
+    seen = recolour(frames) if weights.recoloured else frames
+    return stretch(seen) if weights.stretched else seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,13 +271,13 @@ def test_a_dynamic_posterior_without_f_has_the_published_size_and_does_not_hear_
     torch.testing.assert_close(*codes)
 
 
-def test_recoloured_frames_reach_the_dynamic_codes_and_nothing_else() -> None:
+def test_disguised_frames_reach_the_dynamic_codes_and_nothing_else() -> None:
     model = UnorderedVAE(TINY)
     frames, others = torch.rand(2, 3, 3, 64, 64), torch.rand(2, 3, 3, 64, 64)
     bounds = []
     for seen in (None, frames, others):
         torch.manual_seed(3)
-        bounds.append(model.bound(frames, recoloured=seen))
+        bounds.append(model.bound(frames, disguised=seen))
     plain, same, other = bounds
     torch.testing.assert_close(same.elbo, plain.elbo)
     torch.testing.assert_close(other.static_kl, plain.static_kl)
