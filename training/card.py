@@ -28,8 +28,8 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
             "weight of the similarity": said(recipe.loss.similarity_weight),
             "weight of the adversary": said(recipe.loss.adversarial_weight),
         }
-    changes = (recipe.loss.recoloured and "recoloured", recipe.loss.stretched and "stretched")
-    changed = " and ".join(filter(None, changes)) or "the"
+    changes = {"recoloured": recipe.loss.recoloured, "stretched": recipe.loss.stretched}
+    changed = " and ".join(name for name, done in changes.items() if done) or "the"
     given = isinstance(recipe.network, UnorderedVAEConfig) and recipe.network.dynamic_sees_static
     return {
         "weight of the static KL": said(recipe.loss.static_weight),

@@ -5,7 +5,9 @@ probed; the protocol is stated in `training.metrics.swaps`. A model of somebody'
 factors: its reconstructions are measured, and no more can be.
 """
 
+import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,9 +60,10 @@ from training.metrics.swaps import (
     held_out_clips,
     merge,
 )
+from training.metrics.typical import typical
 from training.motion import train_motion
 from training.recipes import MotionRecipe, actions_motion
-from training.report import Report
+from training.report import Report, origin
 from training.sources import Source, kind_of, open_held_out, open_source
 
 SEED = 11
@@ -83,6 +86,7 @@ class Budget:
     ahead: int = 30  # frames
     drifting: int = 40  # movements of digits that are followed over 500 frames
     scene_steps: int = 1500  # of the probe that DrNET's codes are to hide their clip from
+    judged: int = 200  # clips of each kind that are called typical or not
     examples: int = 4000  # true pictures of held-out identities that state the judge's own accuracy
 
     @classmethod
@@ -100,6 +104,7 @@ class Budget:
             pool=(40, 8),
             movements=2,
             ahead=4,
+            judged=6,
             examples=64,
         )
 
@@ -135,20 +140,30 @@ def evaluate(
     budget: Budget | None = None,
     command: str = "",
     read: Reader | None = None,
+    only_fit: bool = False,
 ) -> dict[str, Any]:
     """Measure the model in `folder`; write its metrics, card and evaluation.json, and docs/results.md where given.
 
-    `read` reads a person's own videos, where that is not done in the usual way. Nothing written enters the model's
+    `read` reads a person's own videos, where that is not done in the usual way. `only_fit` measures what is called
+    typical and keeps all other numbers, which must be of these weights. Nothing written enters the model's
     digest. Judges are kept in `cache`.
 
     Raises:
         CheckpointError: the folder holds no model.
-        DataError: the data set's files cannot be used.
+        DataError: the data set's files cannot be used, or `only_fit` finds no other numbers.
 
     """
     began, budget = time.monotonic(), budget or Budget()
     loaded = load_model(folder, choose_device(device))
     kind = kind_of(loaded.config["data"])
+    if only_fit:
+        results = measured_before(folder, loaded.digest)
+        with Progress() as progress:
+            judged = typical(loaded, open_held_out(kind, data), progress, budget.judged)
+        told = origin(command, device_of(loaded), time.monotonic() - began)
+        results["typical"] = asdict(judged) | {"measured": told}
+        write(loaded, folder, docs, results, results.pop("measured"), {})
+        return results
     drawable = open_drawable(loaded.config["data"].get("name", ""), data, cache, budget.pool)
     source: Source | None = None
     with Progress() as progress:
@@ -167,6 +182,8 @@ def evaluate(
             probe = scene_probe(loaded.model, source.training, source.held_out, progress, steps=budget.scene_steps)
             results["scene"] = asdict(probe)
         held_out = source.held_out if source else open_held_out(kind, data)
+        if loaded.statistics.get("fit"):
+            results["typical"] = asdict(typical(loaded, held_out, progress, budget.judged))
         paths = path_strips(loaded.model, held_out, progress)
         if loaded.model.motion is not None:
             if isinstance(held_out, MovingDigits):
@@ -175,13 +192,38 @@ def evaluate(
                 measured = futures(loaded.model, held_out, OBSERVED, ahead, budget.movements, progress)
                 results["prediction"] = asdict(measured)
                 strips = future_strips(loaded.model, held_out, OBSERVED, ahead, progress)
-    seconds, training = time.monotonic() - began, loaded.config.get("training", {})
-    report = Report(loaded.name, loaded.digest, results, training, command, device_of(loaded), seconds)
     chart = probe_chart(results["probes"], results["probes_mlp"]) if "probes" in results else None
     drawn = (("swaps", figure), ("paths", paths), ("probes", chart), ("futures", strips))
     figures = {name: picture for name, picture in drawn if picture}
-    report.write(folder, docs, figures)
+    write(loaded, folder, docs, results, origin(command, device_of(loaded), time.monotonic() - began), figures)
     return results
+
+
+def write(
+    loaded: LoadedModel,
+    folder: Path,
+    docs: Path | None,
+    results: Mapping[str, Any],
+    measured: Mapping[str, Any],
+    figures: Mapping[str, bytes],
+) -> None:
+    """Put the numbers where people look for them."""
+    training = loaded.config.get("training", {})
+    Report(loaded.name, loaded.digest, results, training, measured).write(folder, docs, figures)
+
+
+def measured_before(folder: Path, digest: str) -> dict[str, Any]:
+    """What evaluation.json says of these weights, with when and how that was measured.
+
+    Raises:
+        DataError: it is not there, or is of other weights.
+
+    """
+    path = folder / "evaluation.json"
+    stated = json.loads(path.read_text()) if path.is_file() else {}
+    if stated.get("digest") != digest:
+        raise DataError(f"{path} has no numbers of these weights: evaluate the whole first")
+    return {name: part for name, part in stated.items() if name not in ("model", "digest")}
 
 
 def known_ahead(clips: Clips, most: int) -> int:

@@ -51,6 +51,10 @@ evaluation.json, beside the model.
 model's motion, mean after mean. Beside them stand the last observed code held still, and the true next frames' own
 codes, which is what the decoder can show at all. Squared errors are summed over a frame's pixels and channels, values
 in [0, 1]. Of 40 sampled futures it is counted how often the true code lies within their central 90 %.
+
+*Typical*: held-out clips that the thresholds of `fit` were not taken from (where clips are few, other cuts of the same
+ones), every other one through H.264, and as many made foreign: upside down, in negative, noise, faces for a model of
+something else.
 """
 FIGURES = {
     "swaps": "Held-out appearances (left) doing held-out motions (top)",
@@ -69,15 +73,13 @@ class Report:
     digest: str
     results: Mapping[str, Any]
     training: Mapping[str, Any]  # what the model's config says of its run
-    command: str
-    device: torch.device
-    seconds: float
+    measured: Mapping[str, Any]  # when, where and how (`origin`)
 
     def write(self, folder: Path, docs: Path | None, figures: Mapping[str, bytes]) -> None:
         """Write everything; `docs` is the repository's folder, where there is one; figures go by their kind."""
         config = read_config(folder)
         write_config(folder, {**config, "metrics": flat_metrics(self.results)})
-        stated = {"model": self.name, "digest": self.digest, "measured": self.origin(), **self.results}
+        stated = {"model": self.name, "digest": self.digest, "measured": self.measured, **self.results}
         write_atomically(folder / "evaluation.json", (json.dumps(stated, indent=1) + "\n").encode())
         if (folder / CARD).is_file():
             card = replace_between((folder / CARD).read_text(), METRICS_BEGIN, METRICS_END, self.tables())
@@ -88,21 +90,14 @@ class Report:
         (docs / "figures").mkdir(parents=True, exist_ok=True)
         for kind, picture in figures.items():
             write_atomically(docs / "figures" / f"{kind}-{self.name}.png", picture)
-            shown += f"![{FIGURES[kind]}](figures/{kind}-{self.name}.png)\n\n"
+        for kind, title in FIGURES.items():
+            if (docs / "figures" / f"{kind}-{self.name}.png").is_file():
+                shown += f"![{title}](figures/{kind}-{self.name}.png)\n\n"
         page = docs / "results.md"
         text = page.read_text() if page.is_file() else RESULTS_HEAD
         begin, end = f"<!-- model {self.name} -->", f"<!-- /model {self.name} -->"
         section = f"\n## {self.name}\n\n{shown}{self.tables()}\n"
         write_atomically(page, replace_between(text, begin, end, section).encode())
-
-    def origin(self) -> dict[str, Any]:
-        """When, where and how this was measured."""
-        return {
-            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-            "command": self.command,
-            "hardware": hardware(self.device),
-            "seconds": round(self.seconds),
-        }
 
     def tables(self) -> str:
         """Markdown: what was measured, in small tables, and where the numbers come from."""
@@ -113,16 +108,28 @@ class Report:
             parts.append(prediction_table(self.results["prediction"]))
         parts += [
             line(self.results[name])
-            for name, line in (("drift", drift_table), ("scene", scene_line))
+            for name, line in (("drift", drift_table), ("scene", scene_line), ("typical", typical_table))
             if name in self.results
         ]
-        origin = self.origin()
         recipe = recipe_of(self.training)
-        parts.append(
-            f"Weights `{self.digest[:19]}…`{f', {recipe}' if recipe else ''}. Measured {origin['date']} on "
-            f"{origin['hardware']} in {origin['seconds']} s" + (f" by `{self.command}`." if self.command else ".")
-        )
+        parts.append(f"Weights `{self.digest[:19]}…`{f', {recipe}' if recipe else ''}. {sentence_of(self.measured)}")
         return "\n\n".join(parts)
+
+
+def origin(command: str, device: torch.device, seconds: float) -> dict[str, Any]:
+    """When, where and how something was measured."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "command": command,
+        "hardware": hardware(device),
+        "seconds": round(seconds),
+    }
+
+
+def sentence_of(measured: Mapping[str, Any]) -> str:
+    """The same in words."""
+    by = f" by `{measured['command']}`" if measured["command"] else ""
+    return f"Measured {measured['date']} on {measured['hardware']} in {measured['seconds']} s{by}."
 
 
 def flat_metrics(results: Mapping[str, Any]) -> dict[str, float]:
@@ -146,6 +153,11 @@ def flat_metrics(results: Mapping[str, Any]) -> dict[str, float]:
     if "drift" in results:
         metrics |= {
             f"drift_{n}_ssim": v for n, v in zip(results["drift"]["ahead"], results["drift"]["ssim"], strict=True)
+        }
+    if "typical" in results:
+        shares = results["typical"]["shares"]
+        metrics |= {
+            f"typical_{name.replace(' ', '_').replace('-', '_')}": share["value"] for name, share in shares.items()
         }
     if "scene" in results:
         metrics["scene_probe_right"] = results["scene"]["right"]["value"]
@@ -259,6 +271,23 @@ def scene_line(measured: Mapping[str, Any]) -> str:
         f"one clip in {100 * right['value']:.1f} % ({100 * right['low']:.1f} to {100 * right['high']:.1f}); "
         "chance is 50 %."
     )
+
+
+def typical_table(measured: Mapping[str, Any]) -> str:
+    """Which kinds of clips are called typical, and how often."""
+    shares = measured["shares"]
+
+    def cell(share: Mapping[str, float]) -> str:
+        return f"{100 * share['value']:.1f} ({100 * share['low']:.1f} to {100 * share['high']:.1f})"
+
+    table = "\n".join(
+        [
+            f"| {measured['clips']} clips of each kind | " + " | ".join(shares) + " |",
+            "|---" * (len(shares) + 1) + "|",
+            "| called typical (`fit`), % | " + " | ".join(map(cell, shares.values())) + " |",
+        ]
+    )
+    return f"{table}\n\n{sentence_of(measured['measured'])}" if "measured" in measured else table
 
 
 def replace_between(text: str, begin: str, end: str, content: str) -> str:

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks
+from models.codes import Codes
+from models.disentangler import Disentangler, FitScores, decode_in_chunks, encode_in_chunks
 from models.drnet import DrNET
 from models.plane import principal_axes
 from training.data.pool import Clips, as_bytes, as_floats
@@ -24,9 +25,6 @@ QUALITIES = (16, 20, 24, 28)  # constant rate factors of H.264, from visually lo
 def statistics_of(model: Disentangler, held_out: Clips, num_clips: int = 300) -> dict[str, Any]:
     """101 quantiles of each fit score over held-out clips, and the aggregated posterior of the dynamic code.
 
-    People send videos, so every other clip goes through H.264 first: its blocks and its halved colour
-    resolution cost a clip of 64 pixels some dB, which do not make it foreign.
-
     `order` ranks dynamic dimensions by activity: the variance of the posterior means over frames, in
     units of the mean posterior variance, which is large where a dimension tells frames apart. `axes` are the
     principal ones of the means, each as long as its standard deviation.
@@ -36,15 +34,7 @@ def statistics_of(model: Disentangler, held_out: Clips, num_clips: int = 300) ->
     scores: dict[str, list[float]] = {}
     means, stds, prior_stds = [], [], []
     for number in range(min(num_clips, MAX_CLIPS, CUTS_OF_ONE * len(held_out))):
-        frames = cut_clip(held_out, number, generator)
-        if number % 2:
-            frames = as_floats(
-                torch.from_numpy(through_h264(as_bytes(frames), QUALITIES[number // 2 % len(QUALITIES)]))
-            )
-        frames = frames.to(device)
-        codes = encode_in_chunks(model, frames)
-        again = decode_in_chunks(model, codes.static, codes.dynamic.mean[0])
-        score = model.score(frames, again, codes)
+        score, codes = scored(model, as_sent(cut_clip(held_out, number, generator), number).to(device))
         for name, value in asdict(score).items():
             if value is not None:
                 scores.setdefault(name, []).append(value)
@@ -91,6 +81,24 @@ def keep_spread(model: Disentangler, training: Clips, num_clips: int = 500) -> N
     )
     for name, value in spread.items():
         model.get_buffer(name).copy_(value)
+
+
+def as_sent(frames: Float[Tensor, "t c h w"], number: int) -> Float[Tensor, "t c h w"]:
+    """Clip `number` as people send clips: every other one through H.264, in one of several qualities.
+
+    Its blocks and its halved colour resolution cost a clip of 64 pixels some dB, which do not make it foreign.
+    """
+    if number % 2 == 0:
+        return frames
+    quality = QUALITIES[number // 2 % len(QUALITIES)]
+    return as_floats(torch.from_numpy(through_h264(as_bytes(frames), quality)))
+
+
+def scored(model: Disentangler, frames: Float[Tensor, "t c h w"]) -> tuple[FitScores, Codes]:
+    """What `fit` judges a clip by, and its codes."""
+    codes = encode_in_chunks(model, frames)
+    again = decode_in_chunks(model, codes.static, codes.dynamic.mean[0])
+    return model.score(frames, again, codes), codes
 
 
 def cut_clip(pool: Clips, number: int, generator: torch.Generator) -> Float[Tensor, "t c h w"]:

@@ -298,12 +298,15 @@ def evaluate(
     passes: Annotated[
         int | None, typer.Option(min=0, help="Of the tests that draw one code; 5, or 0 for none.")
     ] = None,
+    only_fit: Annotated[
+        bool, typer.Option("--only-fit", help="What is called typical, anew; all other numbers are kept.")
+    ] = False,
     device: Device = None,
 ) -> None:
     """Measure a model on held-out data, and write it into its card."""
     from twofold.learning import evaluate_model
 
-    evaluate_model(model, data, device=device, quick=quick, passes=passes)
+    evaluate_model(model, data, device=device, quick=quick, passes=passes, only_fit=only_fit)
 
 
 @app.command(rich_help_panel=SERVE)

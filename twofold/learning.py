@@ -187,7 +187,13 @@ def find_folder(model: str, settings: Settings) -> Path:
 
 
 def evaluate_model(
-    model: str, data: Path | None, *, device: str | None = None, quick: bool = False, passes: int | None = None
+    model: str,
+    data: Path | None,
+    *,
+    device: str | None = None,
+    quick: bool = False,
+    passes: int | None = None,
+    only_fit: bool = False,
 ) -> None:
     """Measure a model on held-out data, and write the numbers into its folder and, in a checkout, into docs/."""
     budget = Budget.quick() if quick else Budget()
@@ -203,8 +209,11 @@ def evaluate_model(
             docs=None if quick else documentation_of(folder),
             device=device or settings.device,
             budget=budget,
-            command=f"twofold evaluate {model}" + (f" --passes {passes}" if passes is not None else ""),
+            command=f"twofold evaluate {model}"
+            + (f" --passes {passes}" if passes is not None else "")
+            + (" --only-fit" if only_fit else ""),
             read=reader(crop_of(folder), settings),
+            only_fit=only_fit,
         )
     metrics = Table("measure", "", box=None)
     for name, value in flat_metrics(results).items():

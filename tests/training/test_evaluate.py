@@ -1,12 +1,13 @@
 """Evaluating a model writes the same numbers to config, card and results page, and leaves the digest alone."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from models.checkpoint import load_model, save_model
+from models.checkpoint import load_model, read_config, save_model, write_config
 from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
 from training.card import METRICS_BEGIN, METRICS_END
 from training.data.errors import DataError
@@ -140,3 +141,24 @@ def test_text_between_markers_is_replaced_and_all_else_kept():
     text = "a\n<b>\nold\n</b>\nz\n"
     assert replace_between(text, "<b>", "</b>", "new") == "a\n<b>\nnew\n</b>\nz\n"
     assert replace_between("a\n", "<b>", "</b>", "new") == "a\n\n<b>\nnew\n</b>\n"
+
+
+def test_what_is_typical_can_be_measured_anew_beside_all_other_numbers(places, tmp_path):
+    folder = Path(shutil.copytree(places / "tiny", tmp_path / "tiny"))
+    config = read_config(folder)
+    quantiles = {name: [float(rank) for rank in range(101)] for name in ("psnr_db", "excess_nats", "static_kl")}
+    write_config(folder, config | {"statistics": {"fit": quantiles}})
+    before = json.loads((folder / "evaluation.json").read_text())
+    options = {"cache": places / "cache", "device": "cpu", "budget": Budget.quick(), "only_fit": True}
+    evaluate(folder, **options, command="that part")
+    after = json.loads((folder / "evaluation.json").read_text())
+    assert {name: part for name, part in after.items() if name != "typical"} == before
+    assert after["typical"]["clips"] == 6
+    assert after["typical"]["measured"]["command"] == "that part"
+    card = (folder / "README.md").read_text()
+    assert "called typical" in card
+    assert "by `by hand`" in card
+    assert "by `that part`" in card
+    (folder / "evaluation.json").write_text(json.dumps(before | {"digest": "sha256:other"}))
+    with pytest.raises(DataError, match="evaluate the whole first"):
+        evaluate(folder, **options)
