@@ -86,6 +86,7 @@ class Budget:
     ahead: int = 30  # frames
     drifting: int = 40  # movements of digits that are followed over 500 frames
     scene_steps: int = 1500  # of the probe that DrNET's codes are to hide their clip from
+    scene_clips: tuple[int, int] = (2000, 500)  # for training, and held out, whose codes it is shown
     judged: int = 200  # clips of each kind that are called typical or not
     examples: int = 4000  # true pictures of held-out identities that state the judge's own accuracy
 
@@ -104,6 +105,9 @@ class Budget:
             pool=(40, 8),
             movements=2,
             ahead=4,
+            drifting=2,
+            scene_steps=20,
+            scene_clips=(60, 20),
             judged=6,
             examples=64,
         )
@@ -179,7 +183,8 @@ def evaluate(
         strips = None
         if isinstance(loaded.model, DrNET):
             source = source or open_source(kind, data, clip_frames=4)
-            probe = scene_probe(loaded.model, source.training, source.held_out, progress, steps=budget.scene_steps)
+            clips, steps = budget.scene_clips, budget.scene_steps
+            probe = scene_probe(loaded.model, source.training, source.held_out, progress, *clips, steps=steps)
             results["scene"] = asdict(probe)
         held_out = source.held_out if source else open_held_out(kind, data)
         if loaded.statistics.get("fit"):
