@@ -315,4 +315,4 @@ def hardware(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{cores} cores of {platform.machine()}"
+    return f"{cores} {'core' if cores == 1 else 'cores'} of {platform.machine()}"
