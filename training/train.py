@@ -67,8 +67,9 @@ class Listener:
     on_measure: Callable[[int, Mapping[str, float]], None] = lambda step, scores: None
     on_sample: Callable[[bytes], None] | None = None  # a picture (WebP), before each measure is told
     on_stage: Callable[[str], None] = lambda stage: None
+    on_motion: Callable[[int, int], None] = lambda done, of: None  # of what a stage that teaches a motion has to do
     on_found: Callable[[str], None] = lambda line: None  # of a person's own videos, line by line, before training
-    interrupted: Callable[[], bool] = lambda: False  # training ends with a checkpoint, from which it can go on
+    interrupted: Callable[[], bool] = lambda: False  # the run ends with a checkpoint, from which it can go on
     enough: Callable[[], bool] = lambda: False  # training ends, and what has been learnt becomes a model
     hurried: Callable[[], bool] = lambda: False  # somebody waits for that: no motion is taught
 
@@ -76,7 +77,8 @@ class Listener:
 def run_recipe(recipe: Recipe, places: Places, *, resume: bool = False, listener: Listener | None = None) -> Path:
     """Train a recipe to its end and write the model folder; returns that folder.
 
-    Where the listener is interrupted the run ends at the next step with a checkpoint; `resume` takes it up there.
+    Where the listener is interrupted the run ends at the next step with a checkpoint; `resume` takes it up there. A
+    motion has no checkpoints: it is taught anew.
 
     Raises:
         DataError: the data cannot be used.
@@ -121,20 +123,43 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
         raise KeyboardInterrupt
     if peers.leads:
         if not listener.hurried():
-            model.motion = motion_where_there_is_any(model, training, recipe.motion, listener.on_stage)
+            model.motion = motion_where_there_is_any(model, training, recipe.motion, listener)
         listener.on_stage("measuring")
         export(recipe, model, source, places.models / recipe.name)
     return places.models / recipe.name
 
 
+class _Hurried(Exception):
+    """Somebody waits for the model."""
+
+
 def motion_where_there_is_any(
-    model: Disentangler, clips: Clips, recipe: MotionRecipe, on_stage: Callable[[str], None]
+    model: Disentangler, clips: Clips, recipe: MotionRecipe, listener: Listener
 ) -> Motion | None:
-    """The motion of these clips, or None, said so, where they are too short to learn one from."""
+    """The motion of these clips, or None, said so, where they are too short to learn one from or somebody waits.
+
+    Raises:
+        KeyboardInterrupt: the listener is interrupted.
+
+    """
+    steps = 0
+
+    def on_stage(stage: str, total: int) -> None:
+        nonlocal steps
+        steps = total
+        listener.on_stage(stage)
+
+    def on_step(done: int, terms: Mapping[str, float]) -> None:
+        listener.on_motion(done, steps)
+        if listener.interrupted():
+            raise KeyboardInterrupt
+        if listener.hurried():
+            raise _Hurried("the model is wanted now")
+
     try:
-        return train_motion(model, clips, recipe, lambda stage, total: on_stage(stage))
-    except DataError as error:
-        on_stage(f"no motion model: {error}")
+        return train_motion(model, clips, recipe, on_stage, on_step)
+    except (DataError, _Hurried) as reason:
+        listener.on_stage(f"no motion model: {reason}")
         return None
 
 

@@ -126,6 +126,9 @@ def _telling(bar: Progress, stage: str, steps: int | None, interrupts: Interrupt
     def on_stage(stage: str) -> None:
         bar.update(task, description=stage)
 
+    def on_motion(done: int, of: int) -> None:
+        bar.update(task, completed=done, total=of, terms="")
+
     def on_found(line: str) -> None:
         bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -134,6 +137,7 @@ def _telling(bar: Progress, stage: str, steps: int | None, interrupts: Interrupt
         on_measure=on_measure,
         on_begun=on_begun,
         on_stage=on_stage,
+        on_motion=on_motion,
         on_found=on_found,
         interrupted=interrupts.seen,
     )

@@ -28,8 +28,9 @@ from worker.squares import square_frames
 
 log = structlog.get_logger(__name__)
 
-READ, TRAINED = 0.1, 0.85  # shares of the job at which clips are read, and the network is trained
-REPORTS = 200  # of a training's steps, at most
+# Shares of the job at which clips are read, the network is trained, and its motion is taught.
+READ, TRAINED, MOVED = 0.1, 0.8, 0.9
+REPORTS = 200  # of a training's steps, at most, and of its motion's
 
 
 # As every job reports, `report(stage, share)`; a training has pictures to show meanwhile: (stage, share, picture).
@@ -102,6 +103,7 @@ class Teller:
     def __init__(self, report: Telling, told: list[str]) -> None:
         self.report, self.told = report, told
         self.steps, self.next_report, self.held_out, self.picture = 1, 0, "", ""
+        self.stage, self.share = "", READ  # as they were told last
         self.stopped: Stopped | None = None
 
     def listener(self) -> Listener:
@@ -111,7 +113,8 @@ class Teller:
             on_step=self.on_step,
             on_measure=self.on_measure,
             on_sample=self.on_sample,
-            on_stage=lambda stage: self.tell(stage, READ if stage != "measuring" else TRAINED),
+            on_stage=lambda stage: self.tell(stage, MOVED if stage == "measuring" else self.share),
+            on_motion=self.on_motion,
             on_found=self.told.append,
             enough=lambda: self.stopped is not None,
             hurried=lambda: self.stopped is not None,
@@ -126,6 +129,11 @@ class Teller:
         if step >= self.next_report:
             self.next_report = step + max(1, self.steps // REPORTS)
             self.tell(f"training{self.held_out}", READ + (TRAINED - READ) * step / self.steps)
+
+    def on_motion(self, done: int, of: int) -> None:
+        """Report now and then."""
+        if done % max(1, of // REPORTS) == 0:
+            self.tell(self.stage, TRAINED + (MOVED - TRAINED) * done / of)
 
     def on_sample(self, picture: bytes) -> None:
         """Keep what the model draws by now, for the report that comes next."""
@@ -145,6 +153,7 @@ class Teller:
         """
         if self.stopped is not None:
             return
+        self.stage, self.share = stage, share
         try:
             self.report(stage, share, picture)
         except Stopped as stopped:

@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.checkpoint import load_model
 from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
 from training.data.pool import ClipPool
 from training.errors import NonFiniteLoss, ResumeMismatch
 from training.held_out import HeldOut
 from training.loop import Hooks, Terms, train
 from training.objectives import BoundObjective
-from training.recipes import RECIPES, Recipe, VariationalLoss
+from training.recipes import RECIPES, MotionRecipe, Recipe, VariationalLoss
 from training.run import STATE, Best, RunFolder
 from training.schedule import Anneal
+from training.sources import Source
+from training.train import Listener, Places, run_on
 
 RECIPE = Recipe(
     name="tiny",
@@ -28,6 +31,8 @@ RECIPE = Recipe(
     warmup=2,
     loss=VariationalLoss(dynamic_weight=Anneal(((0.0, 5.0), (0.5, 1.0))), static_from_others=True),
 )
+
+CARD = {"name": "noise", "source": "this test", "licence": "none needed", "split": "none"}
 
 
 @pytest.fixture
@@ -192,3 +197,32 @@ def test_the_paper_recipe_is_the_papers() -> None:
     assert not recipe.loss.static_from_others
     assert recipe.loss.dynamic_weight == Anneal()
     assert recipe.loss.static_weight == Anneal()
+
+
+def test_an_interrupt_is_heeded_while_the_motion_is_taught_and_a_resumed_run_teaches_it(tmp_path: Path, pool) -> None:
+    source, places = Source(pool, pool, CARD), Places(runs=tmp_path / "runs", models=tmp_path / "models", device="cpu")
+    recipe = replace(RECIPE, motion=MotionRecipe(hidden=8, layers=1, runs=20, length=6, observed=2, batch=4, steps=30))
+    heard: list[tuple[int, int]] = []
+    listener = Listener(on_motion=lambda *told: heard.append(told), interrupted=lambda: len(heard) >= 5)
+    with pytest.raises(KeyboardInterrupt):
+        run_on(source, recipe, places, resume=False, listener=listener)
+    assert len(heard) == 5, "at once"
+    assert not (places.models / recipe.name).exists()
+    steps: list[int] = []
+    again = Listener(on_step=lambda step, terms, speed: steps.append(step))
+    assert load_model(run_on(source, recipe, places, resume=True, listener=again)).model.motion is not None
+    assert steps == [], "the network was finished"
+
+
+def test_who_is_hurried_while_the_motion_is_taught_gets_the_model_without_it(tmp_path: Path, pool: ClipPool) -> None:
+    source, places = Source(pool, pool, CARD), Places(runs=tmp_path / "runs", models=tmp_path / "models", device="cpu")
+    heard: list[int] = []
+    stages: list[str] = []
+    listener = Listener(
+        on_stage=stages.append,
+        on_motion=lambda done, of: heard.append(done),
+        hurried=lambda: len(heard) >= 5,
+    )
+    folder = run_on(source, RECIPE, places, resume=False, listener=listener)
+    assert load_model(folder).model.motion is None
+    assert "no motion model: the model is wanted now" in stages
