@@ -76,13 +76,15 @@ class Sprites:
         """Pictures of characters in poses, paired element by element."""
         digits = [numbers // NUM_VARIANTS**power % NUM_VARIANTS for power in range(len(ATTRIBUTES) - 1, -1, -1)]
         shoes = torch.zeros_like(numbers)
-        picture = torch.zeros(len(numbers), 3, TILE, TILE, dtype=torch.int32, device=self.layers.device)
+        picture = torch.zeros(len(numbers), 3, TILE, TILE, dtype=torch.uint8, device=self.layers.device)
         for slot, variant in enumerate([*digits, shoes]):
-            layer = self.layers[slot, variant, poses].to(torch.int32)
-            alpha = layer[:, 3:]
+            layer = self.layers[slot, variant, poses]
+            n, y, x = torch.nonzero(layer[:, 3], as_tuple=True)  # a layer covers a twelfth of a picture
+            alpha, upper = layer[n, 3:, y, x].to(torch.int32), layer[n, :3, y, x].to(torch.int32)
+            lower = picture[n, :, y, x]
             # (a·s + (255 − a)·d) / 255, rounded to the nearest
-            picture = (alpha * layer[:, :3] + (255 - alpha) * picture + 127) // 255
-        return picture.to(torch.uint8)
+            picture[n, :, y, x] = ((alpha * upper + (255 - alpha) * lower + 127) // 255).to(torch.uint8)
+        return picture
 
 
 def read_sheet(folder: Path, sheet: Sheet) -> UInt8[np.ndarray, "1344 832 4"]:
