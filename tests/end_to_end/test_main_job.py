@@ -63,6 +63,35 @@ def test_a_clip_like_the_training_data_is_told_from_a_foreign_one(http, tmp_path
     assert foreign["psnr_db"] < min(fit["psnr_db"] for fit in fits)
 
 
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("derived/sprite_walk_front.gif", "faces-vae"),
+        ("real/person-bicycle-car-detection.gif", "faces-vae"),
+        ("real/friday.mp4", "faces-vae"),
+        ("signers/book.mkv", "faces-vae"),
+        ("real/friday.mp4", "sprites-vae"),
+        ("real/person-bicycle-car-detection.gif", "digits-drnet"),
+    ],
+)
+def test_real_videos_of_what_a_model_never_saw_are_not_typical(http, shared_data, name, model):
+    fit = post_clip(http, shared_data / "videos" / name, model=model, max_frames="16").json()["fit"]
+    assert fit["typical"] is False
+    assert fit["reason"]
+
+
+def test_sprites_are_typical_of_their_own_model(http, shared_data):
+    path = shared_data / "videos" / "derived" / "sprite_walk_front.gif"
+    assert post_clip(http, path, model="sprites-vae").json()["fit"]["typical"] is True
+
+
+def test_a_face_is_asked_for_where_there_is_none(http, shared_data):
+    street = shared_data / "videos" / "real" / "person-bicycle-car-detection.gif"
+    answer = post_clip(http, street, crop="face", max_frames="8")
+    assert answer.status_code == 422
+    assert answer.json()["type"].endswith("/no-face")
+
+
 def test_without_waiting_there_is_a_job_to_follow(http, face_clip):
     with face_clip.open("rb") as file:
         answer = http.post("/encode", files={"video": file}, data={"stride": "2"})
