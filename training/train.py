@@ -67,7 +67,7 @@ class Listener:
     on_measure: Callable[[int, Mapping[str, float]], None] = lambda step, scores: None
     on_sample: Callable[[bytes], None] | None = None  # a picture (WebP), before each measure is told
     on_stage: Callable[[str], None] = lambda stage: None
-    on_motion: Callable[[int, int], None] = lambda done, of: None  # of what a stage that teaches a motion has to do
+    on_motion: Callable[[float], None] = lambda share: None  # of what is to be done for the motion, in [0, 1]
     on_found: Callable[[str], None] = lambda line: None  # of a person's own videos, line by line, before training
     interrupted: Callable[[], bool] = lambda: False  # the run ends with a checkpoint, from which it can go on
     enough: Callable[[], bool] = lambda: False  # training ends, and what has been learnt becomes a model
@@ -142,15 +142,15 @@ def motion_where_there_is_any(
         KeyboardInterrupt: the listener is interrupted.
 
     """
-    steps = 0
+    stages, steps = 0, 1
 
     def on_stage(stage: str, total: int) -> None:
-        nonlocal steps
-        steps = total
+        nonlocal stages, steps
+        stages, steps = stages + 1, total
         listener.on_stage(stage)
 
     def on_step(done: int, terms: Mapping[str, float]) -> None:
-        listener.on_motion(done, steps)
+        listener.on_motion((stages - 1 + done / steps) / 2)  # codes are read, then learnt from
         if listener.interrupted():
             raise KeyboardInterrupt
         if listener.hurried():

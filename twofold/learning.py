@@ -126,8 +126,8 @@ def _telling(bar: Progress, stage: str, steps: int | None, interrupts: Interrupt
     def on_stage(stage: str) -> None:
         bar.update(task, description=stage)
 
-    def on_motion(done: int, of: int) -> None:
-        bar.update(task, completed=done, total=of, terms="")
+    def on_motion(share: float) -> None:
+        bar.update(task, completed=round(100 * share), total=100, terms="")
 
     def on_found(line: str) -> None:
         bar.console.print(line, markup=False, highlight=False, soft_wrap=True)

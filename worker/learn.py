@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 # Shares of the job at which clips are read, the network is trained, and its motion is taught.
 READ, TRAINED, MOVED = 0.1, 0.8, 0.9
-REPORTS = 200  # of a training's steps, at most, and of its motion's
+REPORTS, MOTION_REPORTS = 200, 50  # of a training's steps, at most, and of its motion's
 
 
 # As every job reports, `report(stage, share)`; a training has pictures to show meanwhile: (stage, share, picture).
@@ -130,10 +130,11 @@ class Teller:
             self.next_report = step + max(1, self.steps // REPORTS)
             self.tell(f"training{self.held_out}", READ + (TRAINED - READ) * step / self.steps)
 
-    def on_motion(self, done: int, of: int) -> None:
+    def on_motion(self, share: float) -> None:
         """Report now and then."""
-        if done % max(1, of // REPORTS) == 0:
-            self.tell(self.stage, TRAINED + (MOVED - TRAINED) * done / of)
+        due = TRAINED + (MOVED - TRAINED) * share
+        if due - self.share >= (MOVED - TRAINED) / MOTION_REPORTS:
+            self.tell(self.stage, due)
 
     def on_sample(self, picture: bytes) -> None:
         """Keep what the model draws by now, for the report that comes next."""

@@ -202,27 +202,27 @@ def test_the_paper_recipe_is_the_papers() -> None:
 def test_an_interrupt_is_heeded_while_the_motion_is_taught_and_a_resumed_run_teaches_it(tmp_path: Path, pool) -> None:
     source, places = Source(pool, pool, CARD), Places(runs=tmp_path / "runs", models=tmp_path / "models", device="cpu")
     recipe = replace(RECIPE, motion=MotionRecipe(hidden=8, layers=1, runs=20, length=6, observed=2, batch=4, steps=30))
-    heard: list[tuple[int, int]] = []
-    listener = Listener(on_motion=lambda *told: heard.append(told), interrupted=lambda: len(heard) >= 5)
+    heard: list[float] = []
+    listener = Listener(on_motion=heard.append, interrupted=lambda: len(heard) >= 5)
     with pytest.raises(KeyboardInterrupt):
         run_on(source, recipe, places, resume=False, listener=listener)
     assert len(heard) == 5, "at once"
     assert not (places.models / recipe.name).exists()
     steps: list[int] = []
-    again = Listener(on_step=lambda step, terms, speed: steps.append(step))
+    shares: list[float] = []
+    again = Listener(on_step=lambda step, terms, speed: steps.append(step), on_motion=shares.append)
     assert load_model(run_on(source, recipe, places, resume=True, listener=again)).model.motion is not None
     assert steps == [], "the network was finished"
+    assert shares == sorted(shares)
+    assert shares[0] <= 0.5, "codes are read first"
+    assert shares[-1] == 1
 
 
 def test_who_is_hurried_while_the_motion_is_taught_gets_the_model_without_it(tmp_path: Path, pool: ClipPool) -> None:
     source, places = Source(pool, pool, CARD), Places(runs=tmp_path / "runs", models=tmp_path / "models", device="cpu")
-    heard: list[int] = []
+    heard: list[float] = []
     stages: list[str] = []
-    listener = Listener(
-        on_stage=stages.append,
-        on_motion=lambda done, of: heard.append(done),
-        hurried=lambda: len(heard) >= 5,
-    )
+    listener = Listener(on_stage=stages.append, on_motion=heard.append, hurried=lambda: len(heard) >= 5)
     folder = run_on(source, RECIPE, places, resume=False, listener=listener)
     assert load_model(folder).model.motion is None
     assert "no motion model: the model is wanted now" in stages

@@ -18,6 +18,7 @@ from models.checkpoint import load_model
 from tests.worker.drawn import film, moving_square
 from worker.__main__ import lay_out
 from worker.attempt import Stopped, Why
+from worker.learn import Teller
 from worker.results import JSON, PNG
 from worker.warm import WarmWorker
 
@@ -118,6 +119,32 @@ def test_an_attempt_after_a_death_goes_on_where_the_first_was(bench, clips, monk
     ended = bench.store.get(record.id)
     assert (ended.status, ended.attempts) == ("canceled", 2)
     assert load_model(bench.shelf.catalogue.find("mine").folder).name == "mine"
+
+
+def test_a_cancel_while_the_motion_is_taught_is_heard_and_shares_only_rise():
+    told = []
+
+    def report(stage, share, picture=""):
+        told.append((stage, share))
+        if stage == "teaching motion" and share > 0.87:
+            raise Stopped(Why.CANCELED)
+
+    listener = Teller(report, []).listener()
+    listener.on_begun(10)
+    listener.on_stage("training")
+    listener.on_step(10, {}, 50.0)
+    listener.on_stage("encoding movements")
+    for done in range(100):
+        listener.on_motion(done / 200)
+    listener.on_stage("teaching motion")
+    assert not listener.hurried()
+    for done in range(100):
+        listener.on_motion(0.5 + done / 200)
+    assert listener.hurried(), "what has been learnt becomes a model now"
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert len(told) < 60
+    assert told[-1][0] == "teaching motion"
 
 
 def test_clips_that_cannot_be_used_are_a_problem_that_says_why(bench, clips):
