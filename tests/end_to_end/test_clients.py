@@ -14,7 +14,7 @@ from tests.end_to_end.running import System
 from twofold import AsyncClient, Client
 from twofold.results import Job
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 def test_an_api_that_is_killed_mid_job_costs_no_client_its_result(system: System, tmp_path: Path):

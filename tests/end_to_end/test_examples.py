@@ -11,7 +11,7 @@ from service.results import RESULTS
 from tests.end_to_end.clips import drawn_faces, write_h264
 from tests.end_to_end.running import ENVIRONMENT
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 WAIT = {"Prefer": "wait=60", "Accept": "application/json"}
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import DATA_REQUIRED
 from tests.end_to_end.running import System
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(400)
 GENERATOR = "openapi-python-client >= 0.29, < 0.30"
 
 

@@ -18,7 +18,7 @@ from tests.end_to_end.clips import as_a_model_sees, decoded, drawn_faces, psnr, 
 from tests.end_to_end.running import System, descendants
 from twofold.client import Client
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

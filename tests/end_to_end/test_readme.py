@@ -12,7 +12,7 @@ from PIL import Image
 from tests.end_to_end.running import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 def blocks(language: str) -> list[str]:

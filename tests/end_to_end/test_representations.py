@@ -11,7 +11,7 @@ from PIL import Image
 from tests.end_to_end.asking import FORMATS, post_clip, post_swap
 from tests.end_to_end.clips import decoded, drawn_faces, write_h264
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 def test_every_representation_of_an_encode_opens_elsewhere(http, face_clip, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from tests.end_to_end.clips import drawn_faces, write_h264
 from tests.end_to_end.running import MODELS, System, descendants, start, stop, wait_until_ready
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture

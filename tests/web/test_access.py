@@ -5,7 +5,7 @@ import pytest
 from tests.web.views import PHONE, addresses, pixels, query
 from tests.web.visits import wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 def focus_by_tab(page, wanted: str, most: int = 60) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from twofold import Client
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 ANY_JOB = "0123456789abcdef0123456789abcdef"
 
 

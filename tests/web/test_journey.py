@@ -11,7 +11,7 @@ from PIL import Image
 from tests.web.views import measure_moves, pixels, query, upload
 from tests.web.visits import wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 def test_an_uploaded_clip_is_shown_with_its_codes_and_said_to_fit(visit, sample_clips):

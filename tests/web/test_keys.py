@@ -9,7 +9,7 @@ from tests.end_to_end.running import whole_system
 from tests.web.views import upload
 from tests.web.visits import wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 REFUSED = ("401",)  # Chromium writes every refusal to its console
 NAMES = (f"person-{number}" for number in itertools.count())
 

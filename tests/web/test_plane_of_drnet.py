@@ -14,7 +14,7 @@ from tests.web.views import pixels, query
 from tests.web.visits import wait_until
 from twofold.client import Client
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 SIZE, COLUMN, ROW = 13, 11, 1  # the page's grid, and one point of it
 PATH = "(line) => line.getAttribute('points').split(' ').map((point) => point.split(',').map(Number))"
 
