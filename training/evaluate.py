@@ -154,16 +154,18 @@ def evaluate(
 
     Raises:
         CheckpointError: the folder holds no model.
-        DataError: the data set's files cannot be used, or `only_fit` finds no other numbers.
+        DataError: the data set's files cannot be used, or `only_fit` finds no other numbers or nothing to judge by.
 
     """
     began, budget = time.monotonic(), budget or Budget()
     loaded = load_model(folder, choose_device(device))
     kind = kind_of(loaded.config["data"])
     if only_fit:
+        if not loaded.statistics.get("fit"):
+            raise DataError(f"{loaded.name} keeps no scores of held-out clips, so that it calls nothing typical")
         results = measured_before(folder, loaded.digest)
         with Progress() as progress:
-            judged = typical(loaded, open_held_out(kind, data), progress, budget.judged)
+            judged = typical(loaded, open_held_out(kind, data, read), progress, budget.judged)
         told = origin(command, device_of(loaded), time.monotonic() - began)
         results["typical"] = asdict(judged) | {"measured": told}
         write(loaded, folder, docs, results, results.pop("measured"), {})

@@ -147,8 +147,8 @@ def faces_vae_again() -> Recipe:
 def faces_vae_last() -> Recipe:
     """A third round for `faces-vae` (`--from faces-vae`): dynamic codes come to mean the same on all faces.
 
-    What was lost by reading a pose off another identity was lost on those with another face shape or other brows:
-    hence stretched frames. They have to be read anew, so that it takes as many steps as the round before.
+    Where a mouth or a brow is depends on how long the face is, so that a pose may be read off one face otherwise than
+    off another: stretched frames are to prevent that. No shipped model has been trained so yet.
     """
     recipe = second_round(faces_vae())
     assert isinstance(recipe.loss, VariationalLoss)

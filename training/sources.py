@@ -64,7 +64,7 @@ def open_source(data: str, folder: Path | None, clip_frames: int, read: Reader |
     return clips_source(folder, clip_frames, read)
 
 
-def open_held_out(data: str, folder: Path | None) -> Clips:
+def open_held_out(data: str, folder: Path | None, read: Reader | None = None) -> Clips:
     """The held-out clips of a data set alone.
 
     Raises:
@@ -73,7 +73,7 @@ def open_held_out(data: str, folder: Path | None) -> Clips:
     """
     if data == "sprites" and folder is not None:
         return sprite_pool(Sprites.load(folder), "test")
-    return open_source(data, folder, clip_frames=2).held_out
+    return open_source(data, folder, 2, read).held_out
 
 
 def kind_of(card: Mapping[str, str]) -> str:

@@ -149,6 +149,8 @@ def test_what_is_typical_can_be_measured_anew_beside_all_other_numbers(places, t
     quantiles = {name: [float(rank) for rank in range(101)] for name in ("psnr_db", "excess_nats", "static_kl")}
     write_config(folder, config | {"statistics": {"fit": quantiles}})
     before = json.loads((folder / "evaluation.json").read_text())
+    with pytest.raises(DataError, match="keeps no scores of held-out clips"):
+        evaluate(places / "tiny", cache=places / "cache", only_fit=True)
     options = {"cache": places / "cache", "device": "cpu", "budget": Budget.quick(), "only_fit": True}
     evaluate(folder, **options, command="that part")
     after = json.loads((folder / "evaluation.json").read_text())

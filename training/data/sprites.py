@@ -79,7 +79,7 @@ class Sprites:
         picture = torch.zeros(len(numbers), 3, TILE, TILE, dtype=torch.uint8, device=self.layers.device)
         for slot, variant in enumerate([*digits, shoes]):
             layer = self.layers[slot, variant, poses]
-            n, y, x = torch.nonzero(layer[:, 3], as_tuple=True)  # a layer covers a twelfth of a picture
+            n, y, x = torch.nonzero(layer[:, 3], as_tuple=True)  # a layer covers little of a picture
             alpha, upper = layer[n, 3:, y, x].to(torch.int32), layer[n, :3, y, x].to(torch.int32)
             lower = picture[n, :, y, x]
             # (a·s + (255 − a)·d) / 255, rounded to the nearest
