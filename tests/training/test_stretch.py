@@ -2,6 +2,8 @@
 
 import torch
 
+from training.objectives import disguise
+from training.recipes import VariationalLoss
 from training.stretch import LARGEST_SCALE, LARGEST_SHIFT, stretch
 
 
@@ -41,3 +43,22 @@ def test_values_and_the_ground_stay() -> None:
     assert float(seen.min()) >= 0.25 - 1e-6
     assert float(seen.max()) <= 0.75 + 1e-6
     assert torch.allclose(seen[..., 0, :], torch.tensor(0.25)), "the border's colours go on outside"
+
+
+def test_dynamic_codes_are_read_from_what_a_recipe_asks_for() -> None:
+    frames = torch.zeros(4, 3, 3, 64, 64)
+    frames[..., 16:48, 22:42] = torch.tensor([0.9, 0.7, 0.6]).view(3, 1, 1)
+    assert disguise(frames, VariationalLoss()) is None, "the frames as they are"
+    stretched, recoloured, both = (
+        disguise(frames, VariationalLoss(stretched=size, recoloured=colour))
+        for size, colour in ((True, False), (False, True), (True, True))
+    )
+    assert stretched is not None
+    assert recoloured is not None
+    assert both is not None
+    shown = (frames > 0).any(2)
+    assert not torch.equal((stretched > 0.1).any(2), shown)
+    assert torch.equal((recoloured > 0.1).any(2), shown), "the same place and size"
+    assert not torch.equal((both > 0.1).any(2), shown)
+    assert float((stretched.amax((-1, -2)) - torch.tensor([0.9, 0.7, 0.6])).abs().max()) < 0.01, "the same colours"
+    assert float((both.amax((-1, -2)) - torch.tensor([0.9, 0.7, 0.6])).abs().max()) > 0.05
