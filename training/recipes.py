@@ -153,7 +153,7 @@ def faces_vae_last() -> Recipe:
     recipe = second_round(faces_vae())
     assert isinstance(recipe.loss, VariationalLoss)
     falling = Anneal(((0.0, 0.5), (0.3, 0.5), (0.4, 0.1)))
-    return replace(recipe, steps=12_000, loss=replace(recipe.loss, dynamic_weight=falling, stretched=True))
+    return replace(recipe, loss=replace(recipe.loss, dynamic_weight=falling, stretched=True))
 
 
 def sprites_vae_again() -> Recipe:

@@ -1,5 +1,6 @@
 """Processes that train one model together take the steps that one process takes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -64,15 +65,15 @@ def trained(folder: Path, objective: str, peers: Peers = ALONE) -> list[float]:
     return losses
 
 
-def together(folder: Path, objective: str, processes: int = 2) -> list[float]:
-    """The same by several processes, as `torchrun` starts them."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[float]]]:
+    """Two processes' runs with each objective, as `torchrun` starts them: a folder for each, and its losses."""
+    folder = tmp_path_factory.mktemp("shared")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     place = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, __file__, str(folder), objective], env=place, capture_output=True, text=True, timeout=300
-    )
+    done = subprocess.run([*command, __file__, str(folder)], env=place, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    return [float(line) for line in done.stdout.splitlines()]
+    return folder, json.loads(done.stdout)
 
 
 def weights(folder: Path) -> torch.Tensor:
@@ -80,28 +81,28 @@ def weights(folder: Path) -> torch.Tensor:
     return torch.cat([tensors[key].flatten() for key in sorted(tensors) if key.startswith("model.")])
 
 
-def test_two_processes_get_the_losses_and_the_weights_of_one(tmp_path: Path) -> None:
-    alone = trained(tmp_path / "alone", "redraw")
-    shared = together(tmp_path / "shared", "redraw")
-    assert shared == pytest.approx(alone, rel=1e-4)
+def test_two_processes_get_the_losses_and_the_weights_of_one(shared, tmp_path: Path) -> None:
+    alone, (folder, losses) = trained(tmp_path, "redraw"), shared
+    assert losses["redraw"] == pytest.approx(alone, rel=1e-4)
     assert len(set(alone)) == RECIPE.steps
-    one, two = weights(tmp_path / "alone"), weights(tmp_path / "shared")
+    one, two = weights(tmp_path), weights(folder / "redraw")
     began = torch.cat([value.flatten() for value in _untrained().values()])
     assert (one - two).abs().max() < 0.05 * (one - began).abs().max()
 
 
-def test_each_process_draws_noise_of_its_own(tmp_path: Path) -> None:
-    alone, means = trained(tmp_path / "alone", "dice"), together(tmp_path / "shared", "dice")
-    for first, mean in zip(alone, means, strict=True):
+def test_each_process_draws_noise_of_its_own(shared, tmp_path: Path) -> None:
+    alone, (_, means) = trained(tmp_path, "dice"), shared
+    for first, mean in zip(alone, means["dice"], strict=True):
         assert abs(mean - first) > 1e-3, "the mean of two draws is neither of them"
 
 
-def test_processes_end_alike(tmp_path: Path) -> None:
-    alone, shared = trained(tmp_path / "alone", "bound"), together(tmp_path, "bound")
-    assert torch.equal(weights(tmp_path / "rank0"), weights(tmp_path / "rank1"))
-    assert torch.equal(weights(tmp_path), weights(tmp_path / "rank0"))
-    assert shared == pytest.approx(alone, rel=0.02)
-    assert shared != alone
+def test_processes_end_alike(shared, tmp_path: Path) -> None:
+    alone, (folder, losses) = trained(tmp_path, "bound"), shared
+    ended = [weights(folder / "bound" / place) for place in ("rank0", "rank1", "")]
+    assert torch.equal(ended[0], ended[1])
+    assert torch.equal(ended[0], ended[2])
+    assert losses["bound"] == pytest.approx(alone, rel=0.02)
+    assert losses["bound"] != alone
 
 
 def _untrained() -> dict[str, torch.Tensor]:
@@ -123,13 +124,13 @@ def test_own_clips_are_for_one_process(tmp_path: Path, monkeypatch: pytest.Monke
         train_own(Source(clips, clips, {}), Wish(name="mine"), Places(runs=tmp_path, models=tmp_path))
 
 
-def main(folder: str, objective: str) -> None:
+def main(folder: str) -> None:
     """What each of the processes does."""
     torch.set_num_threads(1)
     with meeting() as peers:
-        losses = trained(Path(folder), objective, peers)
+        losses = {objective: trained(Path(folder) / objective, objective, peers) for objective in OBJECTIVES}
     if peers.leads:
-        print(*losses, sep="\n")
+        print(json.dumps(losses))
 
 
 if __name__ == "__main__":

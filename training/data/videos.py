@@ -10,6 +10,7 @@ import av
 import numpy as np
 import torch
 from av.error import FFmpegError
+from av.video.reformatter import VideoReformatter
 from einops import rearrange
 from jaxtyping import UInt8
 
@@ -138,12 +139,13 @@ def pictures(path: Path, most: int | None = None) -> Iterator[UInt8[np.ndarray, 
             raise av.error.InvalidDataError(0, "no video stream")
         stream.codec_context.thread_type = "AUTO"
         stride = max(1, -(-stream.frames // most)) if most else 1
+        to_rgb = VideoReformatter()  # of all frames: to set one up costs more than to use it
         for index, frame in enumerate(container.decode(stream)):
             if index % stride or not isinstance(frame, av.VideoFrame):
                 continue
             if most and index // stride >= most:
                 return
-            yield np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+            yield np.rot90(as_rgb(frame, to_rgb), round(frame.rotation / 90))
 
 
 def centre_square(picture: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
@@ -205,9 +207,17 @@ def through_h264(frames: UInt8[np.ndarray, "t h w 3"], crf: int) -> UInt8[np.nda
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=25, options={"crf": str(crf)})
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
+        stream.codec_context.thread_count = 1  # to start more costs more than they save on so few pixels
         for picture in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     file.seek(0)
     with av.open(file, "r") as video:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
+        video.streams.video[0].codec_context.thread_count = 1
+        to_rgb = VideoReformatter()
+        return np.stack([as_rgb(frame, to_rgb) for frame in video.decode(video=0)])
+
+
+def as_rgb(frame: av.VideoFrame, to_rgb: VideoReformatter) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture of a decoded frame."""
+    return np.asarray(to_rgb.reformat(frame, format="rgb24").to_ndarray(), np.uint8)

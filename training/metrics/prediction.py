@@ -10,6 +10,7 @@ Sampled futures are judged by their codes: how often the true code lies within t
 how far the samples spread.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,10 +113,10 @@ def squared_error(made: UInt8[Tensor, "n t c h w"], true: UInt8[Tensor, "n t c h
 
 
 @torch.inference_mode()
-def roll_out(
-    model: Disentangler, run: Float[Tensor, "t c h w"], observed: int, ahead: int, chunk: int = 64
-) -> UInt8[Tensor, "ahead c h w"]:
-    """The pictures of the mean future of one movement, any number of frames of it."""
+def future_frames(
+    model: Disentangler, run: Float[Tensor, "t c h w"], observed: int, ahead: Sequence[int]
+) -> UInt8[Tensor, "n c h w"]:
+    """The pictures of the mean future of one movement, so many frames ahead each; only these are decoded."""
     codes = model.encode(run[None, :observed])
-    dynamic = predict(model, codes, ahead)
-    return as_bytes(decode_in_chunks(model, codes.static, dynamic[0], chunk))
+    dynamic = predict(model, codes, max(ahead))
+    return as_bytes(decode_in_chunks(model, codes.static, dynamic[0, [step - 1 for step in ahead]]))

@@ -10,7 +10,7 @@ from torch import Tensor
 from models.disentangler import Disentangler
 from training.data.pool import Clips
 from training.metrics.matrix import as_png
-from training.metrics.prediction import roll_out
+from training.metrics.prediction import future_frames
 from training.metrics.swaps import as_bytes
 
 SEEN = (1, 4, 7, 10)  # observed frames that are shown, of 10
@@ -45,15 +45,15 @@ def future_strips(
         true = as_bytes(run)
         codes = model.encode(run[None, :observed].to(next(model.parameters()).device))
         again = as_bytes(model.decode(codes.static, codes.dynamic.mean))[0]
-        future = roll_out(model, run.to(next(model.parameters()).device), observed, max(FAR))
+        future = future_frames(model, run.to(next(model.parameters()).device), observed, (*ahead, *FAR))
         top = HEAD + row * (2 * side + BETWEEN)
         for x, step in zip(places, SEEN, strict=False):
             paste(picture, true[step - 1], x, top)
             paste(picture, again[step - 1], x, top + side)
-        for x, step in zip(places[len(SEEN) :], (*ahead, *FAR), strict=True):
+        for x, step, predicted in zip(places[len(SEEN) :], (*ahead, *FAR), future, strict=True):
             if step <= known:
                 paste(picture, true[observed + step - 1], x, top)
-            paste(picture, future[step - 1], x, top + side)
+            paste(picture, predicted, x, top + side)
         for y, title in ((top, "true"), (top + side, "model")):
             brush.text((MARGIN - 8, y + side / 2), title, (40, 40, 40), font, anchor="rm")
     return as_png(picture)
