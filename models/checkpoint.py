@@ -50,6 +50,11 @@ class LoadedModel:
         statistics: dict[str, Any] = self.config.get("statistics", {})
         return statistics
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
 
 def build(family: str, network: Mapping[str, Any]) -> Disentangler:
     """A model with untrained weights.

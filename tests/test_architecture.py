@@ -27,6 +27,7 @@ ARROWS: dict[str, set[str]] = {
 ASKED_FOR = {
     "twofold/learning.py": {"models", "training"},
     "twofold/local.py": {"models", "worker"},
+    "twofold/measuring.py": {"models", "training"},
     # The train task alone; the module is imported by the first of its jobs.
     "worker/learn.py": {"training"},
 }

@@ -7,30 +7,27 @@ factors: its reconstructions are measured, and no more can be.
 
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from einops import rearrange
 from rich.progress import Progress
 
-from models.checkpoint import LoadedModel, load_model
+from models.checkpoint import load_model
 from models.compose import Transfer
-from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks, peak_signal_to_noise
+from models.disentangler import Disentangler
 from models.drnet import DrNET
 from training.data.actions import SpriteActions
 from training.data.digits import MovingDigits
 from training.data.drawable import CompositedSprites, Drawable, DrawnFaces
 from training.data.drawn_digits import DrawnDigits
 from training.data.errors import DataError
-from training.data.pool import ClipPool, Clips, evenly
+from training.data.pool import ClipPool, Clips
 from training.data.sprites import Sprites
 from training.data.videos import Reader
 from training.loop import choose_device
-from training.metrics.bootstrap import Estimate, mean_over_identities, weights
 from training.metrics.clip_judge import ClipJudgeConfig, cached_clip_judge
 from training.metrics.coded import coded_splits
 from training.metrics.consistency import consistency
@@ -42,6 +39,7 @@ from training.metrics.kept import kept
 from training.metrics.leakage import leakage
 from training.metrics.matrix import swap_matrix
 from training.metrics.mig import mig
+from training.metrics.own_clips import measure_clips
 from training.metrics.path_strip import path_strips
 from training.metrics.prediction import futures
 from training.metrics.probe_chart import probe_chart
@@ -166,9 +164,9 @@ def evaluate(
         results = measured_before(folder, loaded.digest)
         with Progress() as progress:
             judged = typical(loaded, open_held_out(kind, data, read), progress, budget.judged)
-        told = origin(command, device_of(loaded), time.monotonic() - began)
+        told = origin(command, loaded.device, time.monotonic() - began)
         results["typical"] = asdict(judged) | {"measured": told}
-        write(loaded, folder, docs, results, results.pop("measured"), {})
+        Report.of(loaded, results, results.pop("measured")).write(folder, docs)
         return results
     drawable = open_drawable(loaded.config["data"].get("name", ""), data, cache, budget.pool)
     source: Source | None = None
@@ -196,27 +194,15 @@ def evaluate(
             if isinstance(held_out, MovingDigits):
                 results["drift"] = asdict(drift(loaded.model, held_out, OBSERVED, budget.drifting))
             if ahead := known_ahead(held_out, budget.ahead):
-                measured = futures(loaded.model, held_out, OBSERVED, ahead, budget.movements, progress)
-                results["prediction"] = asdict(measured)
+                future = futures(loaded.model, held_out, OBSERVED, ahead, budget.movements, progress)
+                results["prediction"] = asdict(future)
                 strips = future_strips(loaded.model, held_out, OBSERVED, ahead, progress)
     chart = probe_chart(results["probes"], results["probes_mlp"]) if "probes" in results else None
     drawn = (("swaps", figure), ("paths", paths), ("probes", chart), ("futures", strips))
     figures = {name: picture for name, picture in drawn if picture}
-    write(loaded, folder, docs, results, origin(command, device_of(loaded), time.monotonic() - began), figures)
+    measured = origin(command, loaded.device, time.monotonic() - began)
+    Report.of(loaded, results, measured).write(folder, docs, figures)
     return results
-
-
-def write(
-    loaded: LoadedModel,
-    folder: Path,
-    docs: Path | None,
-    results: Mapping[str, Any],
-    measured: Mapping[str, Any],
-    figures: Mapping[str, bytes],
-) -> None:
-    """Put the numbers where people look for them."""
-    training = loaded.config.get("training", {})
-    Report(loaded.name, loaded.digest, results, training, measured).write(folder, docs, figures)
 
 
 def measured_before(folder: Path, digest: str) -> dict[str, Any]:
@@ -236,11 +222,6 @@ def measured_before(folder: Path, digest: str) -> dict[str, Any]:
 def known_ahead(clips: Clips, most: int) -> int:
     """How many frames after the observed ones some clip shows, at most so many; 0 where all clips are too short."""
     return next((ahead for ahead in range(most, 0, -1) if clips.with_runs(OBSERVED + ahead)), 0)
-
-
-def device_of(loaded: LoadedModel) -> torch.device:
-    """Where the model's weights are."""
-    return next(loaded.model.parameters()).device
 
 
 def measure_swaps(
@@ -315,24 +296,4 @@ def measure_codes(model: Disentangler, data: Drawable, budget: Budget, progress:
         "probes_mlp": asdict(leakage(coded, data, "mlp", progress)),
         "dci": asdict(dci(coded.scattered, coded.scattered_held_out, data, progress)),
         "mig": asdict(mig(coded.scattered_held_out, data)),
-    }
-
-
-@torch.inference_mode()
-def measure_clips(model: Disentangler, held_out: Clips, progress: Progress) -> dict[str, Any]:
-    """Reconstruction of held-out clips whose factors nobody knows: 8 frames spread over each."""
-    device = next(model.parameters()).device
-    psnr = []
-    for number in progress.track(range(len(held_out)), description="reconstructing"):
-        frames = evenly(held_out.clip(number), CLIP_FRAMES).to(device)
-        codes = encode_in_chunks(model, frames)
-        again = decode_in_chunks(model, codes.static, codes.dynamic.mean[0])
-        psnr.append(float(peak_signal_to_noise(frames, again).mean()))
-    values = np.array(psnr)
-    drawn = weights(np.random.default_rng(SEED), len(values))
-    estimate = Estimate.of(values.mean(), mean_over_identities(values, drawn))
-    return {
-        "data": "clips",
-        "protocol": {"clips": len(values), "frames_per_clip": CLIP_FRAMES},
-        "fidelity": {"raw": {"reconstruction_psnr": asdict(estimate)}},
     }

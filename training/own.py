@@ -13,13 +13,13 @@ from rich.progress import Progress
 from models.checkpoint import CARD, load_model, write_atomically
 from training.data.pool import ClipPool
 from training.errors import TrainingError
-from training.evaluate import device_of, measure_clips, write
 from training.loop import Hooks, choose_device, train
+from training.metrics.own_clips import measure_clips
 from training.metrics.own_pictures import learning_curve, own_samples
 from training.objectives import objective_of
 from training.peers import started_together
 from training.recipes import Recipe, own_clips, own_clips_drnet
-from training.report import origin
+from training.report import Report, origin
 from training.run import RunFolder
 from training.sizing import dynamic_size, static_size
 from training.sources import Source
@@ -138,7 +138,7 @@ def show(folder: Path, source: Source, runs: RunFolder, seconds: float) -> None:
     loaded = load_model(folder, "cpu")
     with Progress(disable=True) as progress:
         results: dict[str, Any] = measure_clips(loaded.model, source.held_out, progress)
-    write(loaded, folder, None, results, origin("", device_of(loaded), seconds), {})
+    Report.of(loaded, results, origin("", loaded.device, seconds)).write(folder, None)
     write_atomically(folder / SAMPLES, own_samples(loaded.model, source.training, source.held_out))
     write_atomically(folder / CURVE, learning_curve(runs.entries()))
     card = (folder / CARD).read_text()

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from models.checkpoint import CARD, read_config, write_atomically, write_config
+from models.checkpoint import CARD, LoadedModel, read_config, write_atomically, write_config
 from training.card import METRICS_BEGIN, METRICS_END
 from training.code_tables import code_metrics, code_tables
 
@@ -75,8 +75,16 @@ class Report:
     training: Mapping[str, Any]  # what the model's config says of its run
     measured: Mapping[str, Any]  # when, where and how (`origin`)
 
-    def write(self, folder: Path, docs: Path | None, figures: Mapping[str, bytes]) -> None:
-        """Write everything; `docs` is the repository's folder, where there is one; figures go by their kind."""
+    @classmethod
+    def of(cls, loaded: LoadedModel, results: Mapping[str, Any], measured: Mapping[str, Any]) -> "Report":
+        """The report of these results."""
+        return cls(loaded.name, loaded.digest, results, loaded.config.get("training", {}), measured)
+
+    def write(self, folder: Path, docs: Path | None, figures: Mapping[str, bytes] | None = None) -> None:
+        """Write everything; `docs` is the repository's folder, where there is one.
+
+        Figures go by their kind, and those of an earlier evaluation go; with None they stay.
+        """
         config = read_config(folder)
         write_config(folder, {**config, "metrics": flat_metrics(self.results)})
         stated = {"model": self.name, "digest": self.digest, "measured": self.measured, **self.results}
@@ -88,10 +96,13 @@ class Report:
             return
         shown = ""
         (docs / "figures").mkdir(parents=True, exist_ok=True)
-        for kind, picture in figures.items():
-            write_atomically(docs / "figures" / f"{kind}-{self.name}.png", picture)
         for kind, title in FIGURES.items():
-            if (docs / "figures" / f"{kind}-{self.name}.png").is_file():
+            path = docs / "figures" / f"{kind}-{self.name}.png"
+            if figures is not None and kind in figures:
+                write_atomically(path, figures[kind])
+            elif figures is not None:
+                path.unlink(missing_ok=True)
+            if path.is_file():
                 shown += f"![{title}](figures/{kind}-{self.name}.png)\n\n"
         page = docs / "results.md"
         text = page.read_text() if page.is_file() else RESULTS_HEAD

@@ -12,7 +12,8 @@ from training.data.kth import NUM_FILES, PERSONS, SEQUENCES, Performances, Perso
 from training.data.norb import CLIPS, Turns
 from training.data.pool import Clips
 from training.data.sheets import ARTISTS
-from training.data.sprites import Sprites, sprite_pool
+from training.data.sprite_clips import SpriteClips, sprite_pool
+from training.data.sprites import Sprites
 from training.data.told import scenes_of_one_file, told
 from training.data.videos import Reader, VideoFolder, find_videos, read_videos, split_clips, video_pool
 
@@ -72,7 +73,7 @@ def open_held_out(data: str, folder: Path | None, read: Reader | None = None) ->
 
     """
     if data == "sprites" and folder is not None:
-        return sprite_pool(Sprites.load(folder), "test")
+        return SpriteClips(Sprites.load(folder), "test")
     return open_source(data, folder, 2, read).held_out
 
 
@@ -101,7 +102,7 @@ def sprites_source(folder: Path) -> Source:
     sprites = Sprites.load(folder)
     return Source(
         sprite_pool(sprites, "train"),
-        sprite_pool(sprites, "test"),
+        SpriteClips(sprites, "test"),
         {
             "name": "LPC sprites",
             "licence": "CC-BY-SA-3.0 or GPL-3.0; drawn for the Liberated Pixel Cup by " + ARTISTS,

@@ -304,7 +304,7 @@ def evaluate(
     device: Device = None,
 ) -> None:
     """Measure a model on held-out data, and write it into its card."""
-    from twofold.learning import evaluate_model
+    from twofold.measuring import evaluate_model
 
     evaluate_model(model, data, device=device, quick=quick, passes=passes, only_fit=only_fit)
 

@@ -1,4 +1,4 @@
-"""`twofold train`, `teach-motion` and `evaluate`: the training room with a progress bar and readable failures."""
+"""`twofold train` and `teach-motion`: the training room with a progress bar and readable failures."""
 
 import json
 import re
@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from jobs.catalogue import Catalogue
 from jobs.errors import TwofoldError
@@ -20,11 +19,9 @@ from models.drnet_reference import ForeignWeights, import_drnet, read_parts
 from training.data.errors import DataError, Unreadable
 from training.data.videos import MAX_FRAMES, Reader, SquareVideo
 from training.errors import TrainingError
-from training.evaluate import Budget, evaluate
 from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.peers import rank_here
 from training.recipes import Recipe
-from training.report import flat_metrics
 from training.sources import clips_source
 from training.train import Interrupts, Listener, Places, find_recipe, run_recipe, shortened, teach_motion
 
@@ -59,7 +56,7 @@ def train_clips(
     own_folder(wish.name)
     settings = Settings()
     places = replace(_places(settings, clips, device), begin=find_folder(begin, settings) if begin else None)
-    with _readable_failures(), _bar() as bar, Interrupts() as interrupts:
+    with readable_failures(), _bar() as bar, Interrupts() as interrupts:
         listener = _telling(bar, "reading clips", None, interrupts)
         source = clips_source(clips, recipe_frames(wish.family), reader(wish.crop, settings))
         folder = train_own(source, wish, places, resume=resume, listener=listener)
@@ -100,7 +97,7 @@ def reader(crop: str, settings: Settings) -> Reader | None:
 def _run(recipe: Recipe, data: Path | None, begin: str | None, resume: bool, device: str | None) -> None:
     settings = read_settings()
     places = replace(_places(settings, data, device), begin=find_folder(begin, settings) if begin else None)
-    with _readable_failures(), _bar() as bar, Interrupts() as interrupts:
+    with readable_failures(), _bar() as bar, Interrupts() as interrupts:
         listener = _telling(bar, "starting", recipe.steps, interrupts)
         folder = run_recipe(recipe, places, resume=resume, listener=listener)
     if rank_here() == 0:
@@ -167,7 +164,7 @@ def teach_model_motion(model: str, data: Path | None, *, device: str | None = No
     """Give a model a motion, and say so."""
     settings = read_settings()
     folder = find_folder(model, settings)
-    with _readable_failures(), _bar() as bar:
+    with readable_failures(), _bar() as bar:
         task = bar.add_task("reading clips", total=None, terms="")
 
         def on_step(step: int, terms: Mapping[str, float]) -> None:
@@ -188,41 +185,6 @@ def find_folder(model: str, settings: Settings) -> Path:
     """The folder of a model, by its path or by the name under which it is served."""
     folder = Path(model)
     return folder if (folder / "config.json").is_file() else Catalogue(settings).find(model).folder
-
-
-def evaluate_model(
-    model: str,
-    data: Path | None,
-    *,
-    device: str | None = None,
-    quick: bool = False,
-    passes: int | None = None,
-    only_fit: bool = False,
-) -> None:
-    """Measure a model on held-out data, and write the numbers into its folder and, in a checkout, into docs/."""
-    budget = Budget.quick() if quick else Budget()
-    if passes is not None:
-        budget = replace(budget, seeds=passes)
-    settings = read_settings()
-    folder = find_folder(model, settings)
-    with _readable_failures():
-        results = evaluate(
-            folder,
-            data=data,
-            cache=settings.data_dir / "data",
-            docs=None if quick else documentation_of(folder),
-            device=device or settings.device,
-            budget=budget,
-            command=f"twofold evaluate {model}"
-            + (f" --passes {passes}" if passes is not None else "")
-            + (" --only-fit" if only_fit else ""),
-            read=reader(crop_of(folder), settings),
-            only_fit=only_fit,
-        )
-    metrics = Table("measure", "", box=None)
-    for name, value in flat_metrics(results).items():
-        metrics.add_row(name, f"{value:.3f}")
-    Console().print(metrics)
 
 
 def crop_of(folder: Path) -> str:
@@ -256,15 +218,9 @@ def import_checkpoint(path: Path, name: str, *, unit_pose: bool) -> None:
     Console().print(f"{name} is in {folder}; `twofold up` serves it, `twofold models` lists it", soft_wrap=True)
 
 
-def documentation_of(folder: Path) -> Path | None:
-    """Return docs/ where the model is one that is shipped from a checkout; its numbers are told there too."""
-    root = Path(__file__).resolve().parent.parent
-    shipped = folder.resolve().parent == root / "models" / "zoo"
-    return root / "docs" if shipped and (root / "docs").is_dir() else None
-
-
 @contextmanager
-def _readable_failures() -> Iterator[None]:
+def readable_failures() -> Iterator[None]:
+    """Turn what the training room says into a failure of the command."""
     try:
         yield
     except (TrainingError, DataError, CheckpointError) as error:

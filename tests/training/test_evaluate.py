@@ -12,7 +12,7 @@ from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
 from training.card import METRICS_BEGIN, METRICS_END
 from training.data.errors import DataError
 from training.evaluate import Budget, evaluate
-from training.metrics.matrix import MAX_BYTES
+from training.metrics.pictures import MAX_BYTES
 from training.report import flat_metrics, prediction_table, replace_between, sentence_of
 
 
@@ -102,10 +102,15 @@ def test_a_second_evaluation_replaces_the_first_and_keeps_other_models(places):
     page = places / "docs" / "results.md"
     other = "<!-- model other -->\nkept\n<!-- /model other -->\n"
     page.write_text(page.read_text() + other)
+    once = places / "docs" / "figures" / "futures-tiny.png"
+    once.write_bytes(b"of a motion that the model had, and has no more")
     evaluate(places / "tiny", cache=places / "cache", docs=places / "docs", device="cpu", budget=Budget.quick())
     assert page.read_text().count("<!-- model tiny -->") == 1
     assert "by hand" not in page.read_text()
     assert other in page.read_text()
+    assert not once.exists()
+    assert once.name not in page.read_text()
+    assert "figures/swaps-tiny.png" in page.read_text()
 
 
 def test_sprites_are_evaluated_on_their_sheets(shared_data, tmp_path):

@@ -12,7 +12,7 @@ from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
 from training.data.errors import DataError
 from training.data.pool import ClipPool
 from training.data.sheets import Pose
-from training.data.sprites import movements
+from training.data.sprite_clips import movements
 from training.motion import (
     CodedRuns,
     calibrated,

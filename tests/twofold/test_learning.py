@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from twofold.learning import LearningFailed, own_folder
 from twofold.samples import write_face_clips
 
 pytestmark = pytest.mark.timeout(900)
@@ -78,8 +79,14 @@ def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", "", ".hidden"])
-def test_a_name_that_is_no_folder_is_refused(name, tmp_path):
+def test_a_name_that_is_no_folder_is_refused(name):
+    with pytest.raises(LearningFailed, match="a model's name is"):
+        own_folder(name)
+
+
+def test_a_refused_name_is_one_line(tmp_path):
     (tmp_path / "weights.safetensors").write_bytes(b"")
-    done = twofold(tmp_path, "import-drnet", tmp_path / "weights.safetensors", "--name", name)
+    done = twofold(tmp_path, "import-drnet", tmp_path / "weights.safetensors", "--name", "../outside")
     assert done.returncode == 1
     assert "a model's name is" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr

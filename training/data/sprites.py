@@ -20,7 +20,6 @@ from PIL import Image
 from torch import Tensor
 
 from training.data.errors import DataError
-from training.data.pool import ClipPool
 from training.data.sheets import SHEETS, Pose, Sheet, all_poses
 
 ATTRIBUTES = ("skin", "legs", "shirt", "hair")  # the base-6 digits of a character's number, in order
@@ -113,31 +112,3 @@ def cut(sheet: UInt8[np.ndarray, "1344 832 4"], poses: tuple[Pose, ...]) -> UInt
     """The cells of the poses, in their order, channels first."""
     tiles = rearrange(sheet, "(row h) (column w) c -> row column c h w", h=TILE, w=TILE)
     return np.stack([tiles[pose.row, pose.column] for pose in poses])
-
-
-def sprite_pool(sprites: Sprites, split: str) -> ClipPool:
-    """Every character of a split in all 178 poses, as one clip each (2.2 GB for "train").
-
-    Any order of poses will do for a model that reads a clip as a set; the movements are an action in one
-    direction each.
-    """
-    numbers = torch.from_numpy(characters(split))
-    poses = torch.arange(len(sprites.poses))
-    frames = torch.empty(len(numbers), len(poses), TILE, TILE, 3, dtype=torch.uint8)
-    for clip, number in zip(frames, numbers, strict=True):
-        clip.copy_(rearrange(sprites.render(number.expand(len(poses)), poses), "t c h w -> t h w c"))
-    return ClipPool.of_equal_clips(frames, aligned=True, movements=movements(sprites.poses))
-
-
-def movements(poses: tuple[Pose, ...]) -> tuple[Int[Tensor, " _"], ...]:
-    """The numbers of the poses of each action in each direction, in the order in which they are shown."""
-    kinds = sorted({(pose.action, pose.direction) for pose in poses})
-    return tuple(
-        torch.tensor(
-            sorted(
-                (number for number, pose in enumerate(poses) if (pose.action, pose.direction) == kind),
-                key=lambda number: poses[number].frame,
-            )
-        )
-        for kind in kinds
-    )

@@ -1,7 +1,5 @@
 """The picture that says more than PSNR: a matrix of held-out appearances and motions, beside what it should be."""
 
-import io
-
 import numpy as np
 import torch
 from einops import rearrange
@@ -13,11 +11,11 @@ from torch import Tensor
 from models.codes import Codes, DynamicCode
 from models.disentangler import Disentangler
 from training.data.drawable import Drawable
+from training.metrics.pictures import as_png
 from training.metrics.swaps import HeldOutClips, decode_pairs, draw_pairs, encode, held_out_clips
 
 ROWS, COLUMNS = 4, 5  # appearances, motions
 GAP, MARGIN = 10, 18  # pixels
-MAX_BYTES = 300_000
 
 
 def swap_matrix(model: Disentangler, data: Drawable, seed: int, progress: Progress) -> bytes:
@@ -50,13 +48,3 @@ def sheet(sources: UInt8[Tensor, "n c h w"], cells: UInt8[Tensor, "p c h w"]) ->
     drawn[size - 1 : size + 1] = 255
     drawn[:, size - 1 : size + 1] = 255
     return np.ascontiguousarray(drawn)
-
-
-def as_png(picture: Image.Image) -> bytes:
-    """Encode, with a palette of 256 colours where the file would be too large without."""
-    for version in (picture, picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)):
-        buffer = io.BytesIO()
-        version.save(buffer, "PNG", optimize=True)
-        if buffer.tell() <= MAX_BYTES:
-            break
-    return buffer.getvalue()

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from models.disentangler import Disentangler
 from training.data.pool import Clips, evenly
-from training.metrics.matrix import as_png
-from training.metrics.strip import paste
+from training.metrics.pictures import as_png, paste
 from training.metrics.swaps import as_bytes
 
 LIVE_FRAMES = 6

@@ -7,8 +7,7 @@ from rich.progress import Progress
 from models.compose import interpolate
 from models.disentangler import Disentangler
 from training.data.pool import Clips
-from training.metrics.matrix import as_png
-from training.metrics.strip import paste
+from training.metrics.pictures import as_png, paste
 from training.metrics.swaps import as_bytes
 
 STEPS = 9

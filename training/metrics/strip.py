@@ -1,15 +1,12 @@
 """The picture of a prediction: held-out movements in strips, what was true above what the model saw coming."""
 
-import numpy as np
 import torch
-from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 from rich.progress import Progress
-from torch import Tensor
 
 from models.disentangler import Disentangler
 from training.data.pool import Clips
-from training.metrics.matrix import as_png
+from training.metrics.pictures import as_png, paste
 from training.metrics.prediction import future_frames
 from training.metrics.swaps import as_bytes
 
@@ -65,8 +62,3 @@ def left_edges(seen: int, ahead: int, side: int) -> list[int]:
         MARGIN + column * side + GAP * ((column >= seen) + (column >= seen + ahead))
         for column in range(seen + ahead + len(FAR))
     ]
-
-
-def paste(picture: Image.Image, frame: UInt8[Tensor, "c h w"], x: int, y: int) -> None:
-    """Put a frame of the model's size at its place."""
-    picture.paste(Image.fromarray(np.ascontiguousarray(frame.permute(1, 2, 0).numpy())), (x, y))

@@ -1,0 +1,54 @@
+"""`twofold evaluate`: the training room's measures, as a table."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from jobs.settings import read_settings
+from training.evaluate import Budget, evaluate
+from training.report import flat_metrics
+from twofold.learning import crop_of, find_folder, readable_failures, reader
+
+
+def evaluate_model(
+    model: str,
+    data: Path | None,
+    *,
+    device: str | None = None,
+    quick: bool = False,
+    passes: int | None = None,
+    only_fit: bool = False,
+) -> None:
+    """Measure a model on held-out data, and write the numbers into its folder and, in a checkout, into docs/."""
+    budget = Budget.quick() if quick else Budget()
+    if passes is not None:
+        budget = replace(budget, seeds=passes)
+    settings = read_settings()
+    folder = find_folder(model, settings)
+    with readable_failures():
+        results = evaluate(
+            folder,
+            data=data,
+            cache=settings.data_dir / "data",
+            docs=None if quick else documentation_of(folder),
+            device=device or settings.device,
+            budget=budget,
+            command=f"twofold evaluate {model}"
+            + (f" --passes {passes}" if passes is not None else "")
+            + (" --only-fit" if only_fit else ""),
+            read=reader(crop_of(folder), settings),
+            only_fit=only_fit,
+        )
+    metrics = Table("measure", "", box=None)
+    for name, value in flat_metrics(results).items():
+        metrics.add_row(name, f"{value:.3f}")
+    Console().print(metrics)
+
+
+def documentation_of(folder: Path) -> Path | None:
+    """Return docs/ where the model is one that is shipped from a checkout; its numbers are told there too."""
+    root = Path(__file__).resolve().parent.parent
+    shipped = folder.resolve().parent == root / "models" / "zoo"
+    return root / "docs" if shipped and (root / "docs").is_dir() else None
