@@ -29,7 +29,7 @@ Family = Literal["vae", "drnet"]
 Crop = Literal["center", "face"]
 RECIPES: dict[Family, Callable[[], Recipe]] = {"vae": own_clips, "drnet": own_clips_drnet}
 
-PACED_STEPS = 8  # timed before a run that has so many minutes; the first ones, which allocate memory, are left out
+PACED_STEPS = 5  # timed before a run that has so many minutes; the first ones, which allocate memory, are left out
 FOR_NETWORK = 0.7  # share of the minutes; motion and measures take the rest
 LOOKS, LEAST_BETWEEN = 16, 25  # at held-out clips in a run that has so many minutes, and the steps between two
 LEAST_STEPS, MOST_STEPS = 100, 40_000  # of a run that has so many minutes
