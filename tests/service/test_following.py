@@ -56,9 +56,8 @@ def test_what_changes_something_or_fails_is_logged_with_its_problem(served):
         assert served.http.get("/readyz").status_code == 503, "as long as there is no worker, and asked every moment"
         served.http.get("/models")
         served.http.delete("/clips/nothing", headers={"X-Request-ID": "mine"})
-        assert until(
-            lambda: any(one.get("request") == "mine" for one in lines)
-        )  # an answer is sent before it is logged
+        # An answer is sent before it is logged.
+        assert until(lambda: any(one.get("request") == "mine" for one in lines))
     (line,) = [one for one in lines if one["event"] == "answered"]
     assert (line["method"], line["path"], line["status"]) == ("DELETE", "/clips/nothing", 422)
     assert (line["problem"], line["request"]) == ("wrong-value", "mine")

@@ -156,8 +156,11 @@ def test_what_is_typical_can_be_measured_anew_beside_all_other_numbers(places, t
     before = json.loads((folder / "evaluation.json").read_text())
     with pytest.raises(DataError, match="keeps no scores of held-out clips"):
         evaluate(places / "tiny", cache=places / "cache", only_fit=True)
+    docs = Path(shutil.copytree(places / "docs", tmp_path / "docs"))
     options = {"cache": places / "cache", "device": "cpu", "budget": Budget.quick(), "only_fit": True}
-    evaluate(folder, **options, command="that part")
+    evaluate(folder, **options, docs=docs, command="that part")
+    assert (docs / "figures" / "swaps-tiny.png").is_file()
+    assert "figures/swaps-tiny.png" in (docs / "results.md").read_text()
     after = json.loads((folder / "evaluation.json").read_text())
     assert {name: part for name, part in after.items() if name != "typical"} == before
     assert after["typical"]["clips"] == 6

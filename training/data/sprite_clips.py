@@ -67,9 +67,7 @@ class SpriteClips:
         """Random characters in different random poses, in [0, 1]; poses have no order, so that `within` is nothing."""
         chosen = torch.randint(len(self), (batch,), generator=generator)
         poses = different_integers(torch.full_like(chosen, len(self.sprites.poses)), num_frames, generator)
-        return torch.stack(
-            [as_floats(self.composited(int(who), what)) for who, what in zip(chosen, poses, strict=True)]
-        )
+        return torch.stack([as_floats(self.composited(*pair)) for pair in zip(chosen.tolist(), poses, strict=True)])
 
     def with_runs(self, length: int) -> Sequence[int]:
         """All: movements repeat."""
