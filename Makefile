@@ -22,7 +22,7 @@ PIP_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 ARGS ?=
 PYTEST_ARGS ?=
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 3
 
 # What is installed follows the content of these files, not their dates, which a checkout changes.
 LISTS := pyproject.toml constraints.txt $(wildcard requirements/*.txt)

@@ -156,6 +156,13 @@ def faces_vae_last() -> Recipe:
     return replace(recipe, loss=replace(recipe.loss, dynamic_weight=falling, stretched=True))
 
 
+def faces_vae_finish() -> Recipe:
+    """A last round for `faces-vae`, on the weights of the one before: what changed then comes to rest."""
+    recipe = second_round(faces_vae())
+    assert isinstance(recipe.loss, VariationalLoss)
+    return replace(recipe, steps=6_000, loss=replace(recipe.loss, stretched=True))
+
+
 def sprites_vae_again() -> Recipe:
     """A second round for `sprites-vae`, begun with its weights (`--from sprites-vae`)."""
     return second_round(sprites_vae())
@@ -336,6 +343,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
         faces_vae,
         faces_vae_again,
         faces_vae_last,
+        faces_vae_finish,
         sprites_vae,
         sprites_vae_again,
         sprites_vae_paper,
