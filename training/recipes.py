@@ -91,9 +91,13 @@ def actions_motion() -> MotionRecipe:
     """Of the nine actions by which the field scores Sprites, 8 frames each, to draw from.
 
     Characters go from one pose to quite another, and several actions have poses in common, so that it is a mixture:
-    what lies between two poses is none. A model's own motion is to predict, and stays a Gaussian held to its roll-outs.
+    what lies between two poses is none. A model's own motion is to predict, and stays a Gaussian held to its
+    roll-outs; a mixture's likeliest roll-out is one of many, so that this one is held to the next code alone. It is
+    taught until it draws the poses themselves: beside them the decoder makes up another skin, or other trousers.
     """
-    return MotionRecipe(components=12, own_weight=0.1, unsure=1.0, runs=9000, length=8, observed=2)
+    return MotionRecipe(
+        components=12, own_weight=0.0, unsure=1.0, runs=9000, length=8, observed=2, batch=128, steps=4500
+    )
 
 
 def sprites_vae() -> Recipe:
@@ -144,11 +148,11 @@ def faces_vae_again() -> Recipe:
     return replace(second_round(faces_vae()), steps=12_000)
 
 
-def faces_vae_last() -> Recipe:
+def faces_vae_stretched() -> Recipe:
     """A third round for `faces-vae` (`--from faces-vae`): dynamic codes come to mean the same on all faces.
 
     Where a mouth or a brow is depends on how long the face is, so that a pose may be read off one face otherwise than
-    off another: stretched frames are to prevent that. No shipped model has been trained so yet.
+    off another: stretched frames prevent that.
     """
     recipe = second_round(faces_vae())
     assert isinstance(recipe.loss, VariationalLoss)
@@ -157,7 +161,7 @@ def faces_vae_last() -> Recipe:
 
 
 def faces_vae_finish() -> Recipe:
-    """A last round for `faces-vae`, on the weights of the one before: what changed then comes to rest."""
+    """A fourth round for `faces-vae`, begun with the third's weights: what motion means then stays as it is."""
     recipe = second_round(faces_vae())
     assert isinstance(recipe.loss, VariationalLoss)
     return replace(recipe, steps=6_000, loss=replace(recipe.loss, stretched=True))
@@ -342,7 +346,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     for recipe in (
         faces_vae,
         faces_vae_again,
-        faces_vae_last,
+        faces_vae_stretched,
         faces_vae_finish,
         sprites_vae,
         sprites_vae_again,
