@@ -1,5 +1,6 @@
 """The real API on a real port, a network in front of it that can be cut, and a worker's part beside it."""
 
+import asyncio
 import contextlib
 import selectors
 import socket
@@ -19,12 +20,26 @@ from twofold.listening import address_of, listening
 from twofold.results import Job
 
 
+class Ending(uvicorn.Server):
+    """A server in a thread that ends like a process, whose connections all close with it.
+
+    Uvicorn's own leaves one open that is accepted while it shuts down, and its client would wait for an answer.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut down, then close what is left."""
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)  # what has been aborted is closed in the loop's next round
+
+
 @contextmanager
 def served(settings: Settings) -> Iterator[str]:
     """Serve the API in a thread, and yield its address."""
     with listening(settings) as listener:
         config = uvicorn.Config(create_app(settings), log_config=None, timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
+        server = Ending(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
