@@ -104,6 +104,21 @@ def test_a_shortcut_tells_a_faint_comparison_as_well_as_a_loud_one() -> None:
     assert difference > column  # 2 standard deviations apart, less what chance adds
 
 
+def test_a_feature_that_hardly_ever_moves_cannot_carry_a_static_code_away() -> None:
+    """It did so with 1 of 200 faces: 282 deviations of one comparison gave a code of norm 255 instead of 6."""
+    posterior = StaticPosterior(SHORT_CUT)
+    assert posterior.shortcut is not None
+    agreed = torch.randn(400, SHORT_CUT.compared_channels * 16)
+    agreed[:, 7] = 1e-3 * torch.randn(400)
+    for _ in range(300):
+        posterior.shortcut(agreed)
+    mapped = posterior.shortcut.eval()
+    moved = agreed[:1].clone()
+    moved[:, 7] = 1.0
+    column = posterior.shortcut.linear.weight[:, 7].norm()
+    assert (mapped(moved) - mapped(agreed[:1])).norm() <= 10 * column
+
+
 def test_a_static_posterior_with_a_shortcut_begins_narrow() -> None:
     features = torch.randn(4, 3, TINY.widths[-1], 4, 4)
     assert StaticPosterior(SHORT_CUT).eval()(features).std.mean() < 0.2
