@@ -275,6 +275,25 @@ def digits_drnet() -> Recipe:
     )
 
 
+def digits_drnet_again() -> Recipe:
+    """A second round for `digits-drnet`, begun with its weights (`--from digits-drnet`).
+
+    The first one's contents still hold where digits are and its poses still tell clips apart: contents that the
+    decoder has a use for no longer collapse, so they can be held alike twenty times as firmly, and the adversary
+    can weigh more than twice as much.
+    """
+    return replace(
+        digits_drnet(),
+        loss=AdversarialLoss(
+            similarity_weight=Anneal(((0.0, 0.005), (0.4, 0.1))),
+            adversarial_weight=Anneal(((0.0, 2e-3), (0.4, 5e-3))),
+        ),
+        reach=Anneal(((0.0, 20.0),)),
+        learning_rate=2e-3,
+        seed=2,
+    )
+
+
 def digits_drnet_reference() -> Recipe:
     """As `digits_drnet`, but trained as the authors' later code does it, to show what that costs.
 
@@ -364,6 +383,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
         sprites_vae_finish,
         sprites_vae_paper,
         digits_drnet,
+        digits_drnet_again,
         digits_drnet_reference,
         digits_drnet_alone,
         faces_drnet,
