@@ -13,12 +13,29 @@ LEAKY_SLOPE = 0.2
 CODE_PIXELS = 4  # side of the feature maps between the trunk and the codes
 
 
-def trunk(channels: int, widths: Sequence[int]) -> nn.Sequential:
+def trunk(channels: int, widths: Sequence[int], residual: bool = False) -> nn.Sequential:
     """Frame → features: one 4 × 4 convolution of stride 2 for each width, so that four turn 64 pixels into 4."""
     layers: list[nn.Module] = []
     for num_in, num_out in pairwise((channels, *widths)):
         layers += [nn.Conv2d(num_in, num_out, 4, 2, 1), nn.LeakyReLU(LEAKY_SLOPE)]
+        if residual:
+            layers.append(Residual(num_out))
     return nn.Sequential(*layers)
+
+
+class Residual(nn.Module):
+    """x + conv(leaky(conv(x))), which begins as x (He et al. 2016, arXiv:1512.03385; Zhang et al. 2019, Fixup)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        for parameter in self.second.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, maps: Float[Tensor, "n e h w"]) -> Float[Tensor, "n e h w"]:
+        """Maps of the same shape."""
+        changed: Tensor = self.second(functional.leaky_relu(self.first(maps), LEAKY_SLOPE))
+        return maps + changed
 
 
 class Upsampling(nn.Module):
@@ -46,7 +63,9 @@ class Upsampling(nn.Module):
 class FrameDecoder(nn.Module):
     """p(x | z, f): the logits of the Bernoulli likelihood of each value of a frame."""
 
-    def __init__(self, code_dim: int, style_dim: int, widths: Sequence[int], channels: int) -> None:
+    def __init__(
+        self, code_dim: int, style_dim: int, widths: Sequence[int], channels: int, residual: bool = False
+    ) -> None:
         super().__init__()
         if style_dim:
             self.style: nn.Module = nn.Sequential(
@@ -59,6 +78,7 @@ class FrameDecoder(nn.Module):
             self.style = nn.Identity()
         self.project = nn.Linear(style_dim or code_dim, widths[0] * CODE_PIXELS**2)
         self.steps = nn.ModuleList(Upsampling(num_in, num_out, style_dim) for num_in, num_out in pairwise(widths))
+        self.blocks = nn.ModuleList(Residual(width) for width in widths[1:]) if residual else None
         self.to_logits = nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1)
 
     def forward(self, static: Float[Tensor, "n s"], dynamic: Float[Tensor, "n z"]) -> Float[Tensor, "n c h w"]:
@@ -70,7 +90,9 @@ class FrameDecoder(nn.Module):
             h=CODE_PIXELS,
             w=CODE_PIXELS,
         ).contiguous(memory_format=torch.channels_last)
-        for step in self.steps:
+        for number, step in enumerate(self.steps):
             maps = step(maps, style)
+            if self.blocks is not None:
+                maps = self.blocks[number](maps)
         logits: Tensor = self.to_logits(maps)
         return logits

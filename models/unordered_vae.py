@@ -25,6 +25,7 @@ from torch.nn import functional
 from models.bernoulli import bernoulli_log_likelihood, pixel_entropy
 from models.codes import Codes, DynamicCode, StaticCode
 from models.disentangler import Disentangler, FitScores, merge_frames, peak_signal_to_noise
+from models.drnet_blocks import SceneDiscriminator
 from models.frames import CODE_PIXELS, FrameDecoder, trunk
 from models.gaussian import Gaussian, correlated_samples, kl_divergence, standard_normal_like
 from models.pairs import mean_over_pairs
@@ -47,6 +48,8 @@ class UnorderedVAEConfig:
     dynamic_sees_static: bool = True  # q(z | x, f); without, q(z | x) (see `DynamicPosterior`)
     static_shortcut: bool = False  # comparisons reach f past the dense layers too (see `StaticPosterior`)
     style_dim: int = 0  # of the codes' mixture that modulates every size of the decoder; 0 for none
+    residual: bool = False  # a residual block after every size of trunk and decoder
+    scene_hidden: int = 0  # of a discriminator of dynamic codes, which training alone uses; 0 for none
     channels: int = 3
     image_size: int = 64
 
@@ -268,7 +271,7 @@ class UnorderedVAE(Disentangler):
         self.config = config
         self.image_size, self.channels = config.image_size, config.channels
         self.static_dim, self.dynamic_dim = config.static_dim, config.dynamic_dim
-        self.trunk = trunk(config.channels, config.widths)
+        self.trunk = trunk(config.channels, config.widths, config.residual)
         self.static_posterior = StaticPosterior(config)
         self.dynamic_posterior = DynamicPosterior(config)
         self.dynamic_prior = DynamicPrior(config)
@@ -277,6 +280,10 @@ class UnorderedVAE(Disentangler):
             style_dim=config.style_dim,
             widths=config.decoder_widths,
             channels=config.channels,
+            residual=config.residual,
+        )
+        self.discriminator = (
+            SceneDiscriminator(config.dynamic_dim, config.scene_hidden) if config.scene_hidden else None
         )
         # Of the posterior means over the training clips, filled when a run ends; until then the prior's.
         self.register_buffer("static_mean", torch.zeros(config.static_dim))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange
+from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor
 from torch.func import functional_call
@@ -12,7 +12,10 @@ from torch.nn import functional
 
 from models.disentangler import Disentangler, merge_frames
 from models.drnet import DrNET
+from models.drnet_blocks import SceneDiscriminator
+from models.gaussian import Gaussian
 from models.unordered_vae import UnorderedVAE
+from training.contrast import contrast
 from training.loop import Objective, Terms
 from training.recipes import AdversarialLoss, Recipe, VariationalLoss
 from training.recolour import recolour
@@ -41,9 +44,18 @@ class BoundObjective:
         if not isinstance(model, UnorderedVAE):
             raise TypeError(f"this objective trains an unordered VAE, got {type(model).__name__}")
         weights = self.weights
+        if weights.scene_weight:
+            yield scene_terms(model, frames)
         bound = model.bound(frames, weights.static_from_others, disguise(frames, weights))
         static_weight, dynamic_weight = weights.static_weight(progress), weights.dynamic_weight(progress)
-        loss = -(bound.log_likelihood - static_weight * bound.static_kl - dynamic_weight * bound.dynamic_kl).mean()
+        # Free bits (Kingma et al. 2016, arXiv:1606.04934, appendix C.8), for the batch as a whole.
+        static_kl = bound.static_kl.mean().clamp_min(weights.static_free)
+        loss = static_weight * static_kl - (bound.log_likelihood - dynamic_weight * bound.dynamic_kl).mean()
+        if weights.scene_weight:
+            loss = loss + weights.scene_weight * unsure_of_scenes(model, frames)
+        if weights.contrast_weight:
+            first, second = (dynamic_codes(model, recolour(frames)) for _ in range(2))
+            loss = loss + weights.contrast_weight * contrast(first, second)
         length = frames.shape[1]
         yield Terms(
             loss=loss,
@@ -54,6 +66,43 @@ class BoundObjective:
                 "elbo": bound.elbo.detach().mean() / length,
             },
         )
+
+
+def dynamic_codes(model: UnorderedVAE, frames: Float[Tensor, "b t c h w"]) -> Float[Tensor, "bt z"]:
+    """The mean of q(z | x) or q(z | x, f) of each frame, at its clip's mean f, which learns nothing from it."""
+    features = model.features(merge_frames(frames))
+    per_clip = rearrange(features, "(b t) e h w -> b t e h w", b=len(frames))
+    static = model.static_posterior(per_clip.detach()).mean.detach()
+    posterior: Gaussian = model.dynamic_posterior(features, repeat(static, "b s -> (b t) s", t=frames.shape[1]))
+    return posterior.mean
+
+
+def scene_terms(model: UnorderedVAE, frames: Float[Tensor, "b t c h w"]) -> Terms:
+    """The discriminator's loss on the first two frames of every clip; no gradient reaches the encoders."""
+    with torch.no_grad():
+        first, second = rearrange(dynamic_codes(model, frames[:, :2]), "(b two) z -> two b z", two=2)
+    return discriminator_terms(discriminator_of(model), first, second)
+
+
+def unsure_of_scenes(model: UnorderedVAE, frames: Float[Tensor, "b t c h w"]) -> Float[Tensor, ""]:
+    """DrNET's L_adv on the VAE's dynamic codes; the discriminator learns nothing from it."""
+    discriminator = discriminator_of(model)
+    first, second = rearrange(dynamic_codes(model, frames[:, :2]), "(b two) z -> two b z", two=2)
+    fixed = {name: value.detach() for name, value in discriminator.named_parameters()}
+    logits = functional_call(discriminator, fixed, (first, second.detach()))
+    return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, 0.5))
+
+
+def discriminator_of(model: UnorderedVAE) -> SceneDiscriminator:
+    """The model's.
+
+    Raises:
+        ValueError: it has none.
+
+    """
+    if model.discriminator is None:
+        raise ValueError("a scene weight needs a network with scene_hidden above 0")
+    return model.discriminator
 
 
 def disguise(frames: Float[Tensor, "b t c h w"], weights: VariationalLoss) -> Float[Tensor, "b t c h w"] | None:
@@ -92,7 +141,7 @@ class AdversarialObjective:
         contents, poses = frames[:, :2], frames[:, 2:]
         moves = model.pose(merge_frames(poses))
         pose, other_pose = rearrange(moves, "(b two) z -> two b z", two=2)
-        yield discriminator_terms(model, pose.detach(), other_pose.detach())
+        yield discriminator_terms(model.discriminator, pose.detach(), other_pose.detach())
 
         codes, maps = model.content(merge_frames(contents))
         content, other_content = rearrange(codes, "(b two) s -> two b s", two=2)
@@ -114,7 +163,9 @@ class AdversarialObjective:
         )
 
 
-def discriminator_terms(model: DrNET, pose: Float[Tensor, "b z"], other_pose: Float[Tensor, "b z"]) -> Terms:
+def discriminator_terms(
+    discriminator: SceneDiscriminator, pose: Float[Tensor, "b z"], other_pose: Float[Tensor, "b z"]
+) -> Terms:
     """L_C: the second half of the pairs get the second pose of the clip beside theirs, so that all truly differ.
 
     Raises:
@@ -126,7 +177,7 @@ def discriminator_terms(model: DrNET, pose: Float[Tensor, "b z"], other_pose: Fl
         raise ValueError(f"the discriminator compares clips: a batch has at least 4, got {len(pose)}")
     second = torch.cat([other_pose[:same], other_pose[same:].roll(1, dims=0)])
     labels = (torch.arange(len(pose), device=pose.device) >= same).float()
-    logits = model.discriminator(pose, second)
+    logits = discriminator(pose, second)
     loss = functional.binary_cross_entropy_with_logits(logits, labels)
     right = ((logits > 0).float() == labels).float().mean()
     return Terms(loss=loss, shown={"discriminator": loss.detach(), "discriminator_right": right.detach()})

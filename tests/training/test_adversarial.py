@@ -97,7 +97,7 @@ def test_the_discriminator_can_learn_to_be_right_of_poses_that_tell_the_clip(mod
     optimizer = torch.optim.Adam(model.discriminator.parameters(), 0.01)
     for _ in range(800):
         order = torch.randperm(64)
-        terms = discriminator_terms(model, clips[order], clips[order])
+        terms = discriminator_terms(model.discriminator, clips[order], clips[order])
         optimizer.zero_grad()
         terms.loss.backward()
         optimizer.step()
@@ -110,14 +110,14 @@ def test_no_pair_called_different_is_of_one_clip(model):
     model.discriminator.forward = lambda first, second: (
         seen.append((first[:, 0], second[:, 0])) or model.discriminator.layers(torch.cat([first, second], 1))[:, 0]
     )
-    discriminator_terms(model, clips, clips)
+    discriminator_terms(model.discriminator, clips, clips)
     first, second = seen[0]
     assert torch.equal(first == second, torch.tensor([True] * 4 + [False] * 4))
 
 
 def test_a_batch_without_other_clips_is_refused(model):
     with pytest.raises(ValueError, match="at least 4, got 3"):
-        discriminator_terms(model, torch.zeros(3, 3), torch.zeros(3, 3))
+        discriminator_terms(model.discriminator, torch.zeros(3, 3), torch.zeros(3, 3))
 
 
 @pytest.fixture
