@@ -260,7 +260,8 @@ def digits_drnet() -> Recipe:
     Frames of one example come to be up to 19 apart (their `max_step`) from 3 on: digits that are nearly where the
     decoder has to draw them teach it what a digit looks like. The content has no skips, as in the paper: a U-Net would
     copy digits from where the content's frame has them. Batch and steps are a CPU's: theirs were 100 clips and
-    100 000 steps.
+    100 000 steps. How fast a digit goes and where it turns round can be known exactly, so its motion is worth four
+    times the usual steps.
     """
     return Recipe(
         name="digits-drnet",
@@ -275,6 +276,7 @@ def digits_drnet() -> Recipe:
         batch=16,
         steps=12_000,
         learning_rate=4e-3,
+        motion=MotionRecipe(steps=6000),
     )
 
 
@@ -337,7 +339,7 @@ def faces_drnet() -> Recipe:
         data="faces",
         reach=None,
         network=DrNETConfig(content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=5, width=32),
-        steps=12_000,
+        motion=MotionRecipe(),
     )
 
 
