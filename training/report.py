@@ -276,12 +276,17 @@ def drift_table(measured: Mapping[str, Any]) -> str:
 
 def scene_line(measured: Mapping[str, Any]) -> str:
     """What a fresh probe makes of pairs of dynamic codes."""
-    right = measured["right"]
-    return (
+
+    def share(of: Mapping[str, float]) -> str:
+        return f"{100 * of['value']:.1f} % ({100 * of['low']:.1f} to {100 * of['high']:.1f})"
+
+    line = (
         f"Of pairs of dynamic codes of {measured['clips']} held-out clips, a fresh probe tells whether they are of "
-        f"one clip in {100 * right['value']:.1f} % ({100 * right['low']:.1f} to {100 * right['high']:.1f}); "
-        "chance is 50 %."
+        f"one clip in {share(measured['right'])}; chance is 50 %"
     )
+    if measured.get("places"):
+        line += f", and a probe of the true places alone tells it in {share(measured['places'])}"
+    return f"{line}."
 
 
 def typical_table(measured: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """A fresh probe finds a code that names its clip and no other; drift sees shapes, wherever they are."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from training.data.digits import Actors, MovingDigits
 from training.data.pool import ClipPool
 from training.metrics.drift import aligned_ssim, best_places
 from training.metrics.scene import pairs_of, scene_probe
+from training.report import scene_line
 
 QUIET = Progress(disable=True)
 
@@ -33,6 +35,35 @@ def test_a_probe_tells_pairs_of_codes_that_name_their_clip_and_is_at_chance_othe
     found = scene_probe(by_hand(), clips, clips, QUIET, num_training=200, num_held_out=100, steps=250)
     assert low <= found.right.value <= high
     assert found.right.low <= found.right.value <= found.right.high
+
+
+def white_squares() -> MovingDigits:
+    return MovingDigits(torch.full((1, 32, 32), 255, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
+
+
+def test_true_places_tell_clips_apart_as_digits_that_do_not_move_along_a_side_keep_to_it(by_hand):
+    clips = white_squares()
+    found = scene_probe(by_hand(), clips, clips, QUIET, num_training=1000, num_held_out=300, steps=300)
+    assert found.places is not None
+    # Of clips, 1 − (7/8)⁴ = 41 % have such a digit: a pair that shares a side is of one clip, the others are guessed.
+    assert 0.57 < found.places.value < 0.75
+    assert "of the true places alone tells it in" in scene_line(asdict(found))
+    grey = grey_clips(named=False)
+    without = scene_probe(by_hand(), grey, grey, QUIET, num_training=60, num_held_out=30, steps=5)
+    assert without.places is None
+    assert "places" not in scene_line(asdict(without))
+
+
+def test_places_are_those_of_the_digits_that_the_same_draw_shows():
+    clips = white_squares()
+    frames = clips.draw(20, 3, torch.Generator().manual_seed(5))
+    places = clips.places(20, 3, torch.Generator().manual_seed(5))
+    for number, channel in ((0, 0), (1, 1)):
+        rows, columns = frames[:, :, channel].amax(3) > 0, frames[:, :, channel].amax(2) > 0
+        whole = (rows.sum(2) == 32) & (columns.sum(2) == 32)  # else the other digit hides a part
+        assert whole.sum() > 20
+        assert torch.equal(rows.int().argmax(2)[whole], places[..., 2 * number][whole].long())
+        assert torch.equal(columns.int().argmax(2)[whole], places[..., 2 * number + 1][whole].long())
 
 
 def test_pairs_of_one_clip_are_of_different_frames_and_other_pairs_of_different_clips():

@@ -167,6 +167,24 @@ class MovingDigits:
             DataError: a clip has fewer frames.
 
         """
+        actors, paths = self.scattered(batch, num_frames, generator, within)
+        drawn = self.draw_clips(actors, paths)
+        return rearrange(as_floats(rearrange(drawn, "b t h w c -> (b t) h w c")), "(b t) c h w -> b t c h w", b=batch)
+
+    def places(self, batch: int, num_frames: int, generator: torch.Generator) -> Float[Tensor, "b t k2"]:
+        """Where the digits are in what `draw` would draw, and nothing of which digits they are."""
+        _, paths = self.scattered(batch, num_frames, generator)
+        return rearrange(paths, "b t k two -> b t (k two)").float()
+
+    def scattered(
+        self, batch: int, num_frames: int, generator: torch.Generator, within: int | None = None
+    ) -> tuple[Actors, Int[Tensor, "b t k 2"]]:
+        """New clips' digits, and where they are in the frames that `draw` draws.
+
+        Raises:
+            DataError: a clip has fewer frames.
+
+        """
         if num_frames > self.length:
             raise DataError(f"a clip has {self.length} frames; {num_frames} different ones are drawn of each")
         length = self.length if within is None else min(self.length, max(within, num_frames))
@@ -175,8 +193,7 @@ class MovingDigits:
             times = torch.arange(num_frames).expand(batch, -1)
         else:
             times = different_integers(torch.full((batch,), length), num_frames, generator)
-        drawn = self.draw_clips(actors, paths[torch.arange(batch)[:, None], times])
-        return rearrange(as_floats(rearrange(drawn, "b t h w c -> (b t) h w c")), "(b t) c h w -> b t c h w", b=batch)
+        return actors, paths[torch.arange(batch)[:, None], times]
 
     def with_runs(self, length: int) -> Sequence[int]:
         """Every clip: digits never stop."""
