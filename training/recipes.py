@@ -356,7 +356,7 @@ def faces_drnet() -> Recipe:
         name="faces-drnet",
         data="faces",
         reach=None,
-        network=DrNETConfig(content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=5, width=32),
+        network=DrNETConfig(content="dcgan_unet", pose="dcgan", static_dim=64, dynamic_dim=5, width=32),
         motion=MotionRecipe(),
     )
 
