@@ -20,6 +20,8 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; 
 TORCH_INDEX ?=
 PIP_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# A run starts many processes: without compiled modules on disk each of them compiles all of ours anew.
+unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 PYTEST_ARGS ?=
 TEST_PROCESSES ?= 3
