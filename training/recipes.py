@@ -349,7 +349,8 @@ def digits_drnet_alone() -> Recipe:
 def faces_drnet() -> Recipe:
     """For `faces-drnet`: drawn faces, which move in three ways, so that a pose has few numbers.
 
-    Half the digits' widths, so that a CPU takes more steps in its time.
+    The content is a U-Net, as by default in the authors' code: the decoder sees what somebody looks like past the
+    code, so that a pose has no reason to tell it. Half the digits' widths, so that a CPU takes more steps in its time.
     """
     return replace(
         digits_drnet(),
@@ -358,6 +359,15 @@ def faces_drnet() -> Recipe:
         reach=None,
         network=DrNETConfig(content="dcgan_unet", pose="dcgan", static_dim=64, dynamic_dim=5, width=32),
         motion=MotionRecipe(),
+    )
+
+
+def faces_drnet_alone() -> Recipe:
+    """As `faces_drnet` without the adversary from the first step on, to show what it is for."""
+    recipe = faces_drnet()
+    assert isinstance(recipe.loss, AdversarialLoss)
+    return replace(
+        recipe, name="faces-drnet-alone", loss=replace(recipe.loss, adversarial_weight=Anneal(((0.0, 0.0),)))
     )
 
 
@@ -411,6 +421,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
         digits_drnet_reference,
         digits_drnet_alone,
         faces_drnet,
+        faces_drnet_alone,
         norb_drnet,
         kth_drnet,
     )
