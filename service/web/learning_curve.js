@@ -23,8 +23,9 @@ export function learningCurve() {
   const draw = (looks) => {
     if (!looks.length) return;
     drawing.toggleAttribute("hidden", looks.length < 2);
-    const scores = looks.map((look) => look.psnr_db), low = Math.min(...scores), high = Math.max(...scores), last = looks.at(-1).step || 1;
-    const x = (step) => EDGE + (WIDTH - 2 * EDGE) * step / last;
+    const scores = looks.map((look) => look.psnr_db), low = Math.min(...scores), high = Math.max(...scores);
+    const first = looks[0].step, span = looks.at(-1).step - first || 1;
+    const x = (step) => EDGE + (WIDTH - 2 * EDGE) * (step - first) / span;
     const y = (score) => HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (score - low) / Math.max(high - low, 0.5);
     line.setAttribute("points", looks.map((look) => `${x(look.step)},${y(look.psnr_db)}`).join(" "));
     const top = looks[scores.indexOf(high)];
