@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from einops import rearrange
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -23,6 +22,8 @@ HEAD, BETWEEN, MARGIN = 18, 10, 8  # pixels
 
 def learning_curve(log: Sequence[Mapping[str, Any]]) -> bytes:
     """A PNG: PSNR of held-out clips over the steps of a run, from the lines of its log; the best step is marked."""
+    from matplotlib.figure import Figure  # most of a second, which only a run that has ended pays
+
     measured = [(entry["step"], entry["reconstruction_psnr"]) for entry in log if "reconstruction_psnr" in entry]
     figure = Figure(figsize=(6, 3), layout="constrained", dpi=100)
     axes = figure.subplots()
