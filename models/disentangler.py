@@ -73,6 +73,10 @@ class Disentangler(nn.Module, ABC):
     def encode(self, frames: Float[Tensor, "b t c h w"]) -> Codes:
         """The codes of a batch of clips."""
 
+    def encode_dynamic(self, frames: Float[Tensor, "b t c h w"]) -> DynamicCode:
+        """The dynamic codes of `encode` alone, for which a family may need less work."""
+        return self.encode(frames).dynamic
+
     @abstractmethod
     def decode(self, static: StaticCode, dynamic: Float[Tensor, "b t z"]) -> Float[Tensor, "b t c h w"]:
         """Pictures in [0, 1] of each clip's static code doing its dynamic codes."""

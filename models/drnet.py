@@ -153,6 +153,11 @@ class DrNET(Disentangler):
         features = rearrange(self.features(merge_frames(frames)), "(b t) d -> b t d", b=len(frames))
         return self._codes(features, lambda chosen: frames[torch.arange(len(frames)), chosen])
 
+    def encode_dynamic(self, frames: Float[Tensor, "b t c h w"]) -> DynamicCode:
+        """The poses, without the content's network."""
+        poses = rearrange(self.pose(merge_frames(frames)).float(), "(b t) z -> b t z", b=len(frames))
+        return DynamicCode(poses, torch.zeros_like(poses))
+
     def _codes(
         self,
         features: Float[Tensor, "b t sz"],

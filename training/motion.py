@@ -70,7 +70,7 @@ def code_runs(
         for first in range(0, count, BATCH):
             chosen = torch.randint(len(numbers), (min(BATCH, count - first),), generator=generator)
             runs = torch.stack([clips.run(numbers[int(which)], length, generator) for which in chosen]).to(device)
-            who, codes = model.encode(runs[:, :observed]).static, model.encode(runs).dynamic
+            who, codes = model.encode(runs[:, :observed]).static, model.encode_dynamic(runs)
             static.append(who.mean.float().cpu())
             dynamic.append(codes.mean.float().cpu())
             std.append(who.std.float().cpu())

@@ -6,6 +6,7 @@ import torch
 from models.checkpoint import CheckpointError, build, load_model, save_model
 from models.disentangler import encode_in_chunks
 from models.drnet import DrNET, DrNETConfig
+from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
 
 
 def tiny(**sizes) -> DrNET:
@@ -50,6 +51,23 @@ def test_codes_do_not_depend_on_who_else_is_in_the_batch(frames):
     alone, together = model.encode(frames[:1]), model.encode(frames)
     torch.testing.assert_close(alone.dynamic.mean, together.dynamic.mean[:1])
     torch.testing.assert_close(alone.static.mean, together.static.mean[:1])
+
+
+@pytest.mark.parametrize(
+    "model", [tiny(), tiny(unit_pose=True, content="dcgan_unet"), UnorderedVAE(UnorderedVAEConfig.tiny())]
+)
+@torch.inference_mode()
+def test_dynamic_codes_alone_are_those_of_the_whole(model, frames):
+    whole, alone = model.encode(frames).dynamic, model.encode_dynamic(frames)
+    torch.testing.assert_close(alone.mean, whole.mean)
+    torch.testing.assert_close(alone.std, whole.std)
+
+
+@torch.inference_mode()
+def test_poses_alone_are_read_without_the_contents_network(frames):
+    model = tiny()
+    model.content_encoder.forward = None
+    assert model.encode_dynamic(frames).mean.shape == (2, 5, 3)
 
 
 @torch.inference_mode()

@@ -68,7 +68,7 @@ def futures(
         runs = [clips.run(numbers[turn % len(numbers)], observed + ahead, generator) for turn in turns]
         batch = torch.stack(runs).to(device)
         codes = model.encode(batch[:, :observed])
-        later = model.encode(batch).dynamic.mean[:, observed:]
+        later = model.encode_dynamic(batch).mean[:, observed:]
         future = model.motion.roll_out(codes.dynamic.mean, codes.static.mean, ahead)
         for name, dynamic in (
             ("predicted", future),

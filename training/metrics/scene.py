@@ -49,7 +49,7 @@ def clip_codes(model: Disentangler, clips: Clips, count: int, seed: int) -> Floa
     parts = []
     for first in range(0, count, BATCH):
         frames = clips.draw(min(BATCH, count - first), FRAMES, generator).to(device)
-        parts.append(model.encode(frames).dynamic.mean.float().cpu())
+        parts.append(model.encode_dynamic(frames).mean.float().cpu())
     return torch.cat(parts)
 
 
