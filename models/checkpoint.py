@@ -20,7 +20,8 @@ from safetensors.torch import save as save_tensors
 from models.disentangler import Disentangler
 from models.drnet import DrNET, DrNETConfig
 from models.motion import Motion, MotionConfig
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 
 FORMAT = 1
 FAMILIES: dict[str, Callable[..., Disentangler]] = {

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from models.disentangler import Disentangler
-from models.unordered_vae import UnorderedVAEConfig
-from training.recipes import AdversarialLoss, MotionRecipe, Recipe
+from models.unordered_config import UnorderedVAEConfig
+from training.recipe import AdversarialLoss, MotionRecipe, Recipe
 from training.schedule import Anneal
 
 METRICS_BEGIN, METRICS_END = "<!-- metrics -->", "<!-- /metrics -->"

@@ -60,7 +60,8 @@ from training.metrics.swaps import (
 )
 from training.metrics.typical import typical
 from training.motion import train_motion
-from training.recipes import MotionRecipe, actions_motion
+from training.recipe import MotionRecipe
+from training.recipes import actions_motion
 from training.report import Report, origin
 from training.sources import Source, kind_of, open_held_out, open_source
 

@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from models.checkpoint import load_model, write_atomically
 from models.disentangler import Disentangler
-from models.unordered_vae import UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
 from training.data.drawable import CompositedSprites, Drawable
 from training.data.sprites import Sprites
 from training.metrics.fidelity import fidelity
@@ -31,7 +31,7 @@ from training.metrics.swaps import (
     held_out_clips,
     merge,
 )
-from training.recipes import MotionRecipe, Recipe, VariationalLoss
+from training.recipe import MotionRecipe, Recipe, VariationalLoss
 from training.report import replace_between
 from training.schedule import Anneal
 from training.train import Places, run_recipe

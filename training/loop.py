@@ -15,7 +15,7 @@ from models.disentangler import Disentangler
 from training.data.pool import Clips
 from training.errors import NonFiniteLoss
 from training.peers import ALONE, Peers
-from training.recipes import Recipe
+from training.recipe import Recipe
 from training.run import Best, RunFolder
 from training.schedule import cosine_with_warmup
 

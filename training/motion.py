@@ -25,7 +25,7 @@ from training.data.errors import DataError
 from training.data.pool import Clips
 from training.errors import NonFiniteLoss
 from training.loop import evaluating, precision, seed_of
-from training.recipes import MotionRecipe
+from training.recipe import MotionRecipe
 from training.schedule import cosine_with_warmup
 
 BATCH = 50  # runs encoded at a time

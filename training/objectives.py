@@ -17,7 +17,7 @@ from models.gaussian import Gaussian
 from models.unordered_vae import UnorderedVAE
 from training.contrast import contrast
 from training.loop import Objective, Terms
-from training.recipes import AdversarialLoss, Recipe, VariationalLoss
+from training.recipe import AdversarialLoss, Recipe, VariationalLoss
 from training.recolour import recolour
 from training.stretch import stretch
 

@@ -18,7 +18,8 @@ from training.metrics.own_clips import measure_clips
 from training.metrics.own_pictures import learning_curve, own_samples
 from training.objectives import objective_of
 from training.peers import started_together
-from training.recipes import Recipe, own_clips, own_clips_drnet
+from training.recipe import Recipe
+from training.recipes import own_clips, own_clips_drnet
 from training.report import Report, origin
 from training.run import RunFolder
 from training.sizing import dynamic_size, static_size

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models.checkpoint import write_atomically
 from training.errors import ResumeMismatch
-from training.recipes import Recipe
+from training.recipe import Recipe
 
 STATE, BEST = "state.safetensors", "best.safetensors"
 

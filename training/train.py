@@ -23,7 +23,8 @@ from training.metrics.own_pictures import live_sample
 from training.motion import train_motion
 from training.objectives import objective_of
 from training.peers import meeting, share_statistics
-from training.recipes import RECIPES, MotionRecipe, Recipe, motion_of
+from training.recipe import MotionRecipe, Recipe
+from training.recipes import RECIPES, motion_of
 from training.run import RunFolder
 from training.sources import Source, kind_of, open_source
 from training.statistics import keep_spread, statistics_of

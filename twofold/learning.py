@@ -21,7 +21,7 @@ from training.data.videos import MAX_FRAMES, Reader, SquareVideo
 from training.errors import TrainingError
 from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.peers import rank_here
-from training.recipes import Recipe
+from training.recipe import Recipe
 from training.sources import clips_source
 from training.train import Interrupts, Listener, Places, find_recipe, run_recipe, shortened, teach_motion
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from models.checkpoint import save_model
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 from tests.compose.stack import Stack, free_port, inspect, run
 from tests.end_to_end.clips import drawn_faces, write_h264
 

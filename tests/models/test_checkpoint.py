@@ -8,7 +8,8 @@ import torch
 
 from models.checkpoint import CheckpointError, load_model, read_config, save_model, write_config
 from models.motion import Motion, MotionConfig
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import torch
 
 from models.codes import StaticCode
 from models.compose import as_pictures, swap, transfer
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 
 
 @pytest.fixture

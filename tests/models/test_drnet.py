@@ -6,7 +6,8 @@ import torch
 from models.checkpoint import CheckpointError, build, load_model, save_model
 from models.disentangler import encode_in_chunks
 from models.drnet import DrNET, DrNETConfig
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 
 
 def tiny(**sizes) -> DrNET:

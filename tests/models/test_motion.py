@@ -6,7 +6,8 @@ import torch
 from models.codes import Codes, DynamicCode, StaticCode
 from models.compose import interpolate, path, predict, sample_motion
 from models.motion import Motion, MotionConfig
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 
 SMALL = MotionConfig(static_dim=6, dynamic_dim=3, hidden=16)
 

@@ -7,7 +7,8 @@ import torch
 from models.compose import as_pictures
 from models.drnet import DrNET, DrNETConfig
 from models.plane import Plane, active_dims, axis, latent_grid, principal_axes
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 
 
 @pytest.fixture

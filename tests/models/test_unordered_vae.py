@@ -11,11 +11,9 @@ from torch.nn import functional
 from models.bernoulli import bernoulli_log_likelihood, pixel_entropy
 from models.disentangler import encode_in_chunks
 from models.gaussian import Gaussian, kl_divergence, standard_normal_like
-from models.unordered_vae import (
-    StaticPosterior,
-    UnorderedVAE,
-    UnorderedVAEConfig,
-)
+from models.posteriors import StaticPosterior
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 
 TINY = UnorderedVAEConfig.tiny()
 SHORT_CUT = replace(TINY, static_shortcut=True)

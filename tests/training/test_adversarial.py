@@ -10,7 +10,8 @@ from models.drnet import DrNET, DrNETConfig
 from training.data.digits import MovingDigits
 from training.evaluate import Budget, evaluate
 from training.objectives import AdversarialObjective, discriminator_terms
-from training.recipes import RECIPES, AdversarialLoss
+from training.recipe import AdversarialLoss
+from training.recipes import RECIPES
 from training.schedule import Anneal
 from training.train import Places, run_recipe, shortened
 

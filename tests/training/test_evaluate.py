@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from models.checkpoint import load_model, read_config, save_model, write_config
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 from training.card import METRICS_BEGIN, METRICS_END
 from training.data.errors import DataError
 from training.evaluate import Budget, evaluate

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from models.frames import FrameDecoder, Residual, trunk
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 from training.contrast import contrast
 from training.levers import BASE, LEVERS, table
 from training.objectives import BoundObjective
-from training.recipes import VariationalLoss
+from training.recipe import VariationalLoss
 from training.schedule import Anneal
 
 WATCHED = replace(UnorderedVAEConfig.tiny(), scene_hidden=8)

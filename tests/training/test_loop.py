@@ -9,13 +9,15 @@ import pytest
 import torch
 
 from models.checkpoint import load_model
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 from training.data.pool import ClipPool
 from training.errors import NonFiniteLoss, ResumeMismatch
 from training.held_out import HeldOut
 from training.loop import Hooks, Terms, train
 from training.objectives import BoundObjective
-from training.recipes import RECIPES, MotionRecipe, Recipe, VariationalLoss
+from training.recipe import MotionRecipe, Recipe, VariationalLoss
+from training.recipes import RECIPES
 from training.run import STATE, Best, RunFolder
 from training.schedule import Anneal
 from training.sources import Source

@@ -4,7 +4,8 @@ import torch
 from rich.progress import Progress
 
 from models.checkpoint import LoadedModel
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 from training.data.pool import ClipPool
 from training.metrics.typical import typical
 from training.report import flat_metrics, typical_table

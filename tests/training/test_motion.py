@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 from training.data.errors import DataError
 from training.data.pool import ClipPool
 from training.data.sheets import Pose
@@ -22,7 +23,8 @@ from training.motion import (
     new_motion,
     train_motion,
 )
-from training.recipes import MotionRecipe, motion_of
+from training.recipe import MotionRecipe
+from training.recipes import motion_of
 
 SMALL = MotionRecipe(hidden=24, runs=24, length=16, observed=6, batch=24, steps=300, learning_rate=1e-2)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.checkpoint import load_model
-from models.unordered_vae import UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
 from training.data.errors import DataError
 from training.data.videos import centre_square, find_videos, read_videos, split_clips
 from training.recipes import RECIPES, own_clips

@@ -11,14 +11,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 from training.data.pool import ClipPool
 from training.errors import TrainingError, UnevenShares
 from training.loop import Hooks, Objective, Terms, train
 from training.objectives import BoundObjective
 from training.own import Wish, train_own
 from training.peers import ALONE, Peers, meeting
-from training.recipes import Recipe, VariationalLoss
+from training.recipe import Recipe, VariationalLoss
 from training.run import STATE, RunFolder
 from training.sources import Source
 from training.train import Places

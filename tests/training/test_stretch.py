@@ -3,7 +3,7 @@
 import torch
 
 from training.objectives import disguise
-from training.recipes import VariationalLoss
+from training.recipe import VariationalLoss
 from training.stretch import LARGEST_SCALE, LARGEST_SHIFT, stretch
 
 

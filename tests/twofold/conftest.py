@@ -16,7 +16,8 @@ def models_dir(tmp_path: Path) -> Path:
 
     from models.checkpoint import save_model
     from models.motion import Motion, MotionConfig
-    from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+    from models.unordered_config import UnorderedVAEConfig
+    from models.unordered_vae import UnorderedVAE
 
     torch.manual_seed(0)
     model = UnorderedVAE(UnorderedVAEConfig.tiny())

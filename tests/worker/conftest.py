@@ -9,7 +9,8 @@ import torch
 
 from jobs.settings import Settings
 from models.checkpoint import save_model
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 from worker.media import Chunk, Decoder
 from worker.order import DecodeOptions
 

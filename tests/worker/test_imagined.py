@@ -12,7 +12,8 @@ from jobs.errors import TooFewFrames, WrongValue
 from models.checkpoint import load_model, save_model
 from models.drnet import DrNET, DrNETConfig
 from models.motion import Motion, MotionConfig
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 from worker.coding import draw_identity, encode_clip, to_pictures
 from worker.futures import first_frames, foresee
 from worker.imagined import draw_codes, sample_clips, walk

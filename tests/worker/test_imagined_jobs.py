@@ -22,7 +22,8 @@ from jobs.requests import (
 from jobs.settings import Settings
 from models.checkpoint import save_model
 from models.motion import Motion, MotionConfig
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 from tests.worker.drawn import film, moving_square
 from worker.__main__ import lay_out
 from worker.results import GIF, JSON, MP4, NPZ, PNG, WEBP

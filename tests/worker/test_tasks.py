@@ -21,7 +21,8 @@ from jobs.requests import EncodeRequest, GridRequest, Source, SwapRequest
 from jobs.workers import announced
 from models.checkpoint import load_model, save_model
 from models.disentangler import encode_in_chunks
-from models.unordered_vae import UnorderedVAE, UnorderedVAEConfig
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
 from tests.worker.drawn import film, moving_square
 from worker.__main__ import lay_out
 from worker.attempt import Attempt
