@@ -24,7 +24,7 @@ def trunk(channels: int, widths: Sequence[int], residual: bool = False) -> nn.Se
 
 
 class Residual(nn.Module):
-    """x + conv(leaky(conv(x))), which begins as x (He et al. 2016, arXiv:1512.03385; Zhang et al. 2019, Fixup)."""
+    """x + conv(leaky(conv(x))), which begins as x (He et al. 2016, arXiv:1512.03385)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

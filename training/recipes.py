@@ -97,7 +97,7 @@ def sprites_vae_again() -> Recipe:
 def sprites_vae_finish() -> Recipe:
     """A third round for `sprites-vae` (`--from sprites-vae`), in which the KL of the static code hardly weighs at all.
 
-    Two pairs of trousers differ by a shade that the second round's model still confuses.
+    Two pairs of trousers differ by a shade that the second round's model still confuses. Not run yet.
     """
     recipe = second_round(sprites_vae())
     assert isinstance(recipe.loss, VariationalLoss)
@@ -120,7 +120,8 @@ def digits_vae() -> Recipe:
     """The unordered VAE on two moving digits, as `sprites_vae`; on the clips of `digits_drnet`, so that both compare.
 
     Dynamic codes are read from plain frames and given f, as in the paper: in other colours nothing would tell which
-    of the two digits is where. Each digit has a place of two numbers, and eight leave room for how they lie bent.
+    of the two digits is where. Each digit has a place of two numbers, and eight leave room for how they lie bent. Not
+    run yet.
     """
     recipe = sprites_vae()
     assert isinstance(recipe.loss, VariationalLoss)
@@ -220,9 +221,8 @@ def digits_drnet() -> Recipe:
 def digits_drnet_again() -> Recipe:
     """A second round for `digits-drnet`, begun with its weights (`--from digits-drnet`).
 
-    The first one's contents still hold where digits are and its poses still tell clips apart: contents that the
-    decoder has a use for no longer collapse, so they can be held alike twenty times as firmly, and the adversary
-    can weigh more than twice as much.
+    The first one's contents still hold where digits are, and the decoder has a use for them by now: so they are held
+    alike twenty times as firmly, and the adversary weighs more than twice as much. Not run yet.
     """
     return replace(
         digits_drnet(),
@@ -282,7 +282,7 @@ def faces_drnet() -> Recipe:
 
 
 def faces_drnet_alone() -> Recipe:
-    """As `faces_drnet` without the adversary from the first step on, to show what it is for."""
+    """As `faces_drnet` without the adversary from the first step on, to show what it is for; not run yet."""
     recipe = faces_drnet()
     assert isinstance(recipe.loss, AdversarialLoss)
     return replace(
@@ -297,7 +297,7 @@ def norb_drnet() -> Recipe:
     Batch and steps are a CPU's. The authors tell that a pose of 2 numbers needs no adversary here, one of 10 does.
     """
     network = DrNETConfig(content="dcgan", pose="dcgan", static_dim=128, dynamic_dim=10)
-    return replace(digits_drnet(), name="norb-drnet", data="norb", network=network)
+    return replace(digits_drnet(), name="norb-drnet", data="norb", network=network, motion=MotionRecipe())
 
 
 def kth_drnet() -> Recipe:
@@ -315,6 +315,7 @@ def kth_drnet() -> Recipe:
         network=DrNETConfig(content="vgg_unet", pose="resnet", static_dim=128, dynamic_dim=24),
         batch=16,
         steps=8_000,
+        motion=MotionRecipe(),
     )
 
 
