@@ -51,6 +51,7 @@ from training.metrics.strip import future_strips
 from training.metrics.swaps import (
     CLIP_FRAMES,
     circle,
+    constant,
     decode_pairs,
     draw_pairs,
     encode,
@@ -197,7 +198,7 @@ def evaluate(
             if ahead := known_ahead(held_out, budget.ahead):
                 future = futures(loaded.model, held_out, OBSERVED, ahead, budget.movements, progress)
                 results["prediction"] = asdict(future)
-                strips = future_strips(loaded.model, held_out, OBSERVED, ahead, progress)
+                strips = future_strips(loaded.model, held_out, ahead, progress)
     chart = probe_chart(results["probes"], results["probes_mlp"]) if "probes" in results else None
     drawn = (("swaps", figure), ("paths", paths), ("probes", chart), ("futures", strips))
     figures = {name: picture for name, picture in drawn if picture}
@@ -259,6 +260,11 @@ def measure_swaps(
     static = np.repeat(clips.static[pairs[:, 0]], CLIP_FRAMES, axis=0)
     dynamic = clips.dynamic[pairs[:, 1]].reshape(len(static), -1)
     read["true_swaps"] = shares(judge.read(merge(true)), data, static, dynamic, pairs)
+    nothing = constant(true)
+    results["constant"] = {
+        "psnr": float(frame_psnr(nothing, true).mean()),
+        "ssim": float(frame_ssim(nothing, true).mean()),
+    }
     results["fidelity"], results["similarity"] = {}, {}
     alike = frame_ssim(again, clips.frames)
     transfers: tuple[Transfer, ...] = ("raw", "prior")

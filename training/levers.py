@@ -39,7 +39,7 @@ from training.train import Places, run_recipe
 SEED = 11
 NETWORK = replace(UnorderedVAEConfig.compact(dynamic_dim=8), static_shortcut=False, style_dim=0)
 NO_MOTION = MotionRecipe(runs=50, steps=1, hidden=16, layers=1, length=8, observed=4)  # none is asked for here
-BASE = Recipe(name="base", data="sprites", network=NETWORK, steps=2000, learning_rate=1e-3, motion=NO_MOTION)
+BASE = Recipe(name="base", data="sprites", network=NETWORK, batch=8, steps=2000, learning_rate=1e-3, motion=NO_MOTION)
 
 
 def with_network(**changed: Any) -> Recipe:

@@ -214,7 +214,7 @@ def digits_drnet() -> Recipe:
         batch=16,
         steps=12_000,
         learning_rate=4e-3,
-        motion=MotionRecipe(steps=6000),
+        motion=MotionRecipe(runs=8000, steps=6000),
     )
 
 

@@ -148,5 +148,9 @@ def test_a_run_ends_with_a_model_that_knows_how_its_codes_are_spread(mnist, tmp_
     assert set(results["judge"]["swaps_raw"]["static"]) == {"red digit", "green digit", "front"}
     assert results["prediction"]["observed"] == 10
     assert results["drift"]["ahead"][-1] == 500
+    assert 0 < results["drift"]["others"] < 1
+    page = (folder / "README.md").read_text()
+    assert "quite other digits" in page
+    assert page.count("one constant picture for all") == 6, "swaps: PSNR, SSIM; futures: squared error and its mean too"
     assert 0 <= results["scene"]["right"]["value"] <= 1
     assert "chance is 50 %" in (folder / "README.md").read_text()

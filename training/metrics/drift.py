@@ -3,6 +3,9 @@
 In a frame far ahead nobody knows where the digits should be, so each is looked for: its true picture is laid where it
 fits the frame's channel best (largest normalised correlation), and the frame is compared, by SSIM, with the true
 digits at these places. A model whose roll-out drifts off shows blurred or other digits, wherever they are.
+
+Most of a frame is black, so that SSIM is high whatever is drawn. Two floors are measured beside it: quite other
+digits, exactly drawn, and a black frame. How crisp a frame is, is told by its edges alone.
 """
 
 from dataclasses import dataclass
@@ -25,12 +28,15 @@ AHEAD = (1, 10, 50, 100, 200, 500)  # frames ahead at which the digits are looke
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """SSIM with the true digits, best aligned, by how many frames ahead."""
+    """By how many frames ahead."""
 
     clips: int
     observed: int
     ahead: list[int]
-    ssim: list[float]
+    ssim: list[float]  # with the true digits, best aligned
+    sharpness: list[float]  # energy of the edges, 1 for that of the true digits
+    others: float  # SSIM of exact pictures of quite other digits
+    black: float  # SSIM of a black frame
 
 
 @torch.inference_mode()
@@ -51,8 +57,30 @@ def drift(model: Disentangler, digits: MovingDigits, observed: int, clips: int, 
     for clip in range(clips):
         future = predict(model, codes[clip : clip + 1], max(AHEAD))
         shown.append(as_bytes(model.decode(codes.static[clip : clip + 1], future[:, steps])))
-    similarity = aligned_ssim(torch.cat(shown), actors, digits)
-    return Drift(clips, observed, list(AHEAD), similarity.mean(0).tolist())
+    frames = torch.cat(shown)
+    similarity, true = compared(frames, actors, digits)
+    exact = digits.draw_clips(actors, paths).permute(0, 1, 4, 2, 3).contiguous()
+    others, black = compared(exact, elsewhere(actors), digits)[0], compared(torch.zeros_like(frames), actors, digits)[0]
+    return Drift(
+        clips,
+        observed,
+        list(AHEAD),
+        similarity.mean(0).tolist(),
+        (edges(frames).mean(0) / edges(true).mean(0)).tolist(),
+        float(others.mean()),
+        float(black.mean()),
+    )
+
+
+def elsewhere(actors: Actors) -> Actors:
+    """The digits of the next clip in line."""
+    return Actors(actors.digits.roll(1, 0), actors.front)
+
+
+def edges(frames: UInt8[Tensor, "n t c h w"]) -> Float[Tensor, "n t"]:
+    """Mean square of the difference of neighbouring pixels, values in [0, 1]."""
+    values = frames.float() / 255
+    return values.diff(dim=-1).square().mean((2, 3, 4)) + values.diff(dim=-2).square().mean((2, 3, 4))
 
 
 def best_places(frames: UInt8[Tensor, "n c h w"], digits: UInt8[Tensor, "n k s s"]) -> Int[Tensor, "n k 2"]:
@@ -71,11 +99,13 @@ def best_places(frames: UInt8[Tensor, "n c h w"], digits: UInt8[Tensor, "n k s s
     return torch.stack(places)
 
 
-def aligned_ssim(frames: UInt8[Tensor, "n t c h w"], actors: Actors, digits: MovingDigits) -> Float[np.ndarray, "n t"]:
-    """SSIM of each frame with its clip's true digits, laid where they fit best."""
+def compared(
+    frames: UInt8[Tensor, "n t c h w"], actors: Actors, digits: MovingDigits
+) -> tuple[Float[np.ndarray, "n t"], UInt8[Tensor, "n t c h w"]]:
+    """SSIM of each frame with its clip's true digits, laid where they fit best; and these true pictures."""
     clips, length = frames.shape[:2]
     shapes = digits.images[actors.digits]
     paths = torch.stack([best_places(frames[:, step], shapes) for step in range(length)], dim=1)
     true = digits.draw_clips(actors, paths).permute(0, 1, 4, 2, 3).contiguous()
     similarity: np.ndarray = frame_ssim(frames, true).reshape(clips, length)
-    return similarity
+    return similarity, true

@@ -3,7 +3,8 @@
 Protocol. A stretch of movement of a held-out clip is cut in two. The static code is that of the observed frames, the
 dynamic codes of the next ones are predicted from theirs, and the pictures of these are compared with the true next
 frames, as they are served (8 bits a channel). Beside the model's mean future stand the last observed code held
-still, and the pictures of the true next frames' own codes: what the decoder can show at all. Squared errors are
+still, the pictures of the true next frames' own codes, which is what the decoder can show at all, and one constant
+picture for all: what a measure gives to who has seen nothing. Squared errors are
 summed over a frame's pixels and channels, as papers on moving MNIST sum them (values in [0, 1]).
 
 Sampled futures are judged by their codes: how often the true code lies within the central 90 % of the samples, and
@@ -26,7 +27,7 @@ from models.disentangler import Disentangler, decode_in_chunks
 from models.motion import Motion
 from training.data.pool import Clips
 from training.metrics.ssim import frame_ssim
-from training.metrics.swaps import as_bytes, frame_psnr
+from training.metrics.swaps import as_bytes, constant, frame_psnr
 from training.motion import within_central
 
 SAMPLES = 40
@@ -39,7 +40,7 @@ class Futures:
 
     observed: int
     movements: int
-    squared_error: dict[str, list[float]]  # "predicted", "held", "own codes": summed over a frame
+    squared_error: dict[str, list[float]]  # "predicted", "held", "own codes", "constant": summed over a frame
     psnr: dict[str, list[float]]  # dB
     ssim: dict[str, list[float]]
     covered: list[float]  # share of true codes' dimensions within the samples' central 90 %
@@ -83,7 +84,7 @@ def futures(
         covered.append(torch.stack([(within * used).sum((0, 2)), used.expand_as(within).sum((0, 2))]).cpu())
         spread.append((samples.std(0) / std).mean((0, 2)).cpu() * len(turns))
     truth = torch.cat(true)
-    pictures = {name: torch.cat(parts) for name, parts in made.items()}
+    pictures = {name: torch.cat(parts) for name, parts in made.items()} | {"constant": constant(truth)}
     right, asked = torch.stack(covered).sum(0)
     return Futures(
         observed,

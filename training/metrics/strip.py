@@ -10,22 +10,21 @@ from training.metrics.pictures import as_png, paste
 from training.metrics.prediction import future_frames
 from training.metrics.swaps import as_bytes
 
-SEEN = (1, 4, 7, 10)  # observed frames that are shown, of 10
+OBSERVED = 5  # frames, as in the paper's long roll-outs
+SEEN = (1, 3, 5)  # those of them that are shown
 AHEAD = (1, 3, 5, 10, 15, 20, 30)  # frames ahead
 FAR = (100, 200, 500)  # where only the model goes on
 MOVEMENTS = 3
 GAP, MARGIN, HEAD, BETWEEN = 8, 66, 18, 10  # pixels
 
 
-def future_strips(
-    model: Disentangler, clips: Clips, observed: int, known: int, progress: Progress, seed: int = 12
-) -> bytes:
+def future_strips(model: Disentangler, clips: Clips, known: int, progress: Progress, seed: int = 12) -> bytes:
     """A PNG: for each movement the true frames, and below them the model's own codes, then its mean future.
 
     `known` is how many frames ahead the truth is at hand.
     """
     generator = torch.Generator().manual_seed(seed)
-    numbers = clips.with_runs(observed + known)
+    numbers = clips.with_runs(OBSERVED + known)
     ahead = [step for step in AHEAD if step <= known]
     columns = len(SEEN) + len(ahead) + len(FAR)
     side = model.image_size
@@ -38,18 +37,18 @@ def future_strips(
         brush.text((x + side / 2, HEAD / 2), title, (40, 40, 40), font, anchor="mm")
     for row in progress.track(range(MOVEMENTS), description="drawing futures"):
         index = numbers[row * (len(numbers) // MOVEMENTS)]
-        run = clips.run(index, observed + known, generator)
+        run = clips.run(index, OBSERVED + known, generator)
         true = as_bytes(run)
-        codes = model.encode(run[None, :observed].to(next(model.parameters()).device))
+        codes = model.encode(run[None, :OBSERVED].to(next(model.parameters()).device))
         again = as_bytes(model.decode(codes.static, codes.dynamic.mean))[0]
-        future = future_frames(model, run.to(next(model.parameters()).device), observed, (*ahead, *FAR))
+        future = future_frames(model, run.to(next(model.parameters()).device), OBSERVED, (*ahead, *FAR))
         top = HEAD + row * (2 * side + BETWEEN)
         for x, step in zip(places, SEEN, strict=False):
             paste(picture, true[step - 1], x, top)
             paste(picture, again[step - 1], x, top + side)
         for x, step, predicted in zip(places[len(SEEN) :], (*ahead, *FAR), future, strict=True):
             if step <= known:
-                paste(picture, true[observed + step - 1], x, top)
+                paste(picture, true[OBSERVED + step - 1], x, top)
             paste(picture, predicted, x, top + side)
         for y, title in ((top, "true"), (top + side, "model")):
             brush.text((MARGIN - 8, y + side / 2), title, (40, 40, 40), font, anchor="rm")
