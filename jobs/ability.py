@@ -26,7 +26,7 @@ def check_ability(request: JobRequest, catalogue: Catalogue) -> None:
 
 
 def _wrong_lengths(request: DecodeRequest, entry: ModelEntry) -> Iterator[tuple[str, str]]:
-    vectors = [("static", "static_dim", request.static)] if request.static else []
+    vectors = [("static", "static_dim", request.static)] if request.static is not None else []
     for field, name, vector in [
         *vectors,
         *((f"dynamic.{number}", "dynamic_dim", code) for number, code in enumerate(request.dynamic)),

@@ -63,6 +63,9 @@ def interpolate(
 ) -> tuple[Float[Tensor, "steps s"], Float[Tensor, "steps z"], list[StaticCode]]:
     """The path of `steps` equal steps from one pair of codes to another, both ends included.
 
+    It goes the shortest way and not as the motion would: a motion is taught what comes next, and knows no aim to
+    arrive at, while both papers show such paths as straight ones.
+
     `part` says which code goes; the other one stays as it is at the first end. Returns the static codes, the
     dynamic ones, and the static codes as `decode` takes them. Codes of length 1 go along the sphere, others
     straight. Maps beside a static code (DrNET's U-Net) are mixed in the same shares.
@@ -72,15 +75,16 @@ def interpolate(
     dynamic = path(*dynamics, shares if part != "static" else stay, unit=model.dynamic_range == "unit")
     who = shares if part != "dynamic" else stay
     first, second = statics
+    means = path(first.mean[0], second.mean[0], who, unit=model.unit_static)
     mixed = [
         StaticCode(
-            torch.lerp(first.mean, second.mean, share),
+            mean[None],
             torch.lerp(first.std, second.std, share),
             tuple(torch.lerp(a, b, share) for a, b in zip(first.skips, second.skips, strict=True)),
         )
-        for share in who
+        for mean, share in zip(means, who, strict=True)
     ]
-    return torch.cat([code.mean for code in mixed]), dynamic, mixed
+    return means, dynamic, mixed
 
 
 def path(

@@ -50,6 +50,11 @@ class Disentangler(nn.Module, ABC):
         return "any"
 
     @property
+    def unit_static(self) -> bool:
+        """Whether static codes are of length 1."""
+        return False
+
+    @property
     def needs_maps(self) -> bool:
         """Whether a static code is more than its vector: a U-Net's decoder takes features of a real frame too."""
         return False

@@ -53,7 +53,7 @@ class DrNETConfig:
     unit_content: bool = False  # content codes too, as in the paper and not in the authors' later code
     width: int = 64  # channels at half the side, doubled at every further halving up to 8 times
     discriminator_hidden: int = 100
-    batch_statistics: bool = False  # BatchNorm never leaves training mode, as in the authors' later stage; see `train`
+    batch_statistics: bool = False  # what `keep_batch_statistics` is there for
     channels: int = 3
     image_size: int = 64
 
@@ -87,6 +87,7 @@ class DrNET(Disentangler):
     def __init__(self, config: DrNETConfig) -> None:
         super().__init__()
         self.config = config
+        self._by_batch = False
         self.image_size, self.channels = config.image_size, config.channels
         self.static_dim, self.dynamic_dim = config.static_dim, config.dynamic_dim
         self.content_encoder, self.decoder = content_networks(config)
@@ -105,18 +106,27 @@ class DrNET(Disentangler):
         return asdict(self.config)
 
     def train(self, mode: bool = True) -> "DrNET":
-        """Set training or evaluation mode.
-
-        With `batch_statistics` normalisation stays in training mode, so that a code depends on the other frames
-        that are encoded with it. The authors' code teaches motion and predicts that way; it is here to show what
-        that costs.
-        """
+        """Set training or evaluation mode; as `keep_batch_statistics` says, normalisation stays in the former."""
         super().train(mode)
-        if self.config.batch_statistics:
+        if self._by_batch:
             for module in self.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.train()
         return self
+
+    def keep_batch_statistics(self) -> None:
+        """Let normalisation stay in training mode from now on, where the config has `batch_statistics`.
+
+        A code then depends on the other frames that are encoded with it. The authors' code teaches motion and
+        predicts that way; teaching and measuring do so here, to show what that costs. What is served never does.
+        """
+        self._by_batch = self.config.batch_statistics
+        self.train(self.training)
+
+    @property
+    def unit_static(self) -> bool:
+        """Contents may be scaled to length 1."""
+        return self.config.unit_content
 
     @property
     def dynamic_range(self) -> Range:
@@ -191,11 +201,13 @@ class DrNET(Disentangler):
         """Contents from the Gaussian of training contents, in the range that contents have.
 
         Raises:
-            ValueError: a U-Net's content is more than its code, so that there is nothing to draw it from.
+            ValueError: a U-Net's content is more than its code, or nobody knows how contents spread (`import_drnet`).
 
         """
         if self.decoder.joined:
             raise ValueError("a U-Net's static code has maps of a real frame beside it, which cannot be sampled")
+        if not self.get_buffer("content_factor").any():
+            raise ValueError("how its contents spread over its training clips is not known")
         drawn = correlated_samples(self.get_buffer("content_mean"), self.get_buffer("content_factor"), num, generator)
         mean = in_range("unit" if self.config.unit_content else "tanh", drawn)
         return StaticCode(mean, torch.zeros_like(mean))

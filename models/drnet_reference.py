@@ -121,6 +121,9 @@ def read_parts(path: Path) -> dict[str, dict[str, Tensor]]:
     return parts
 
 
+UNKNOWN_SPREAD = 0.4  # taken for the deviation of poses in [-1, 1] of which nothing is known
+
+
 def import_drnet(parts: Mapping[str, Mapping[str, Tensor]], unit_pose: bool) -> DrNET:
     """The model of which these are the weights; its networks and sizes are read off names and shapes.
 
@@ -137,6 +140,9 @@ def import_drnet(parts: Mapping[str, Mapping[str, Tensor]], unit_pose: bool) -> 
     load_reference(model.content_encoder, parts["content_encoder"], rules_for_encoder(parts["content_encoder"]))
     load_reference(model.pose_encoder, parts["pose_encoder"], rules_for_encoder(parts["pose_encoder"]))
     load_reference(model.decoder, parts["decoder"], DECODER)
+    # Its training clips are not at hand: no identity is drawn, and planes end where tanh does, at 2.5 deviations.
+    model.get_buffer("content_factor").zero_()
+    model.get_buffer("pose_std").fill_(UNKNOWN_SPREAD)
     return model
 
 

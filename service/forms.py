@@ -80,7 +80,8 @@ ENCODE_FORM = form(ENCODE_FIELDS, curl=ENCODE)
 
 PREDICT_FIELDS = {
     **_CLIP,
-    "job": _ENCODE_ID | {"description": f"{_ENCODE_ID['description']}, instead of a clip; its codes are used"},
+    "job": _ENCODE_ID
+    | {"description": f"{_ENCODE_ID['description']}, instead of a clip: its first frames are encoded alone"},
     "model": _MODEL | {"description": "a model with motion; the default model, or that of job, when nothing is said"},
     "observe": {
         "type": "integer",

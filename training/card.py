@@ -25,15 +25,16 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
     """What of the loss is worth saying, title and value."""
     if isinstance(recipe.loss, AdversarialLoss):
         return {
-            "weight of the similarity": said(recipe.loss.similarity_weight),
+            "frames of an example": apart(recipe),
+            "weight of the similarity": said(recipe.loss.similarity_weight, "as in the paper"),
             "weight of the adversary": said(recipe.loss.adversarial_weight),
         }
     changes = {"recoloured": recipe.loss.recoloured, "stretched": recipe.loss.stretched}
     changed = " and ".join(name for name, done in changes.items() if done) or "the"
     given = isinstance(recipe.network, UnorderedVAEConfig) and recipe.network.dynamic_sees_static
     return {
-        "weight of the static KL": said(recipe.loss.static_weight),
-        "weight of the dynamic KL": said(recipe.loss.dynamic_weight),
+        "weight of the static KL": said(recipe.loss.static_weight, "as in the paper"),
+        "weight of the dynamic KL": said(recipe.loss.dynamic_weight, "as in the paper"),
         "static code while training": "of the clip's other frames"
         if recipe.loss.static_from_others
         else "of all frames, as in the paper",
@@ -41,18 +42,30 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
     }
 
 
-def said(weight: Anneal) -> str:
-    """How a term's weight goes over the run."""
+def said(weight: Anneal, of_one: str = "") -> str:
+    """How a number goes over the run; `of_one` says what a constant 1 is."""
     if len(weight.points) == 1:
         level = weight(0.0)
-        return "1 throughout, as in the paper" if level == 1 else f"{level:g} throughout"
+        return f"{level:g} throughout" + (f", {of_one}" if of_one and level == 1 else "")
     return ", ".join(f"{value:g} at {share:.0%}" for share, value in weight.points) + " of the steps, straight between"
 
 
-def model_card(recipe: Recipe, model: Disentangler, data: Mapping[str, str]) -> str:
-    """Markdown for the model's README.md; `twofold evaluate` fills the part between the markers."""
+def apart(recipe: Recipe) -> str:
+    """Where the frames of an example come from."""
+    if recipe.data == "digits_consecutive":
+        return "the first ones of a clip, in order"
+    if recipe.data == "faces":
+        return "moments of different movements of one identity"
+    return "from anywhere in a clip" if recipe.reach is None else f"less than so many apart: {said(recipe.reach)}"
+
+
+def model_card(recipe: Recipe, model: Disentangler, data: Mapping[str, str], motion: MotionRecipe | None) -> str:
+    """Markdown for the model's README.md; `twofold evaluate` fills the part between the markers.
+
+    `motion` is how its motion was taught on these data, where it has one.
+    """
     parameters = sum(value.numel() for value in model.parameters()) / 1e6
-    steps = f"{recipe.steps} steps of {recipe.batch} clips × {recipe.clip_frames} random frames"
+    steps = f"{recipe.steps} steps of {recipe.batch} clips × {recipe.clip_frames} frames"
     if recipe.cycles > 1:
         steps += f" in {recipe.cycles} cycles of the learning rate"
     if recipe.began_with:
@@ -90,7 +103,7 @@ Not yet: `twofold evaluate {recipe.name}` writes the numbers here.
 It knows the kind of picture in the table above and nothing else. Every encode states how typical a clip
 is of that (`fit`); codes of clips that are not typical mean little. {LIMITS[model.family]}
 """
-    return with_motion(card, recipe.motion) if model.motion is not None else card
+    return card if motion is None else with_motion(card, motion)
 
 
 def with_motion(card: str, recipe: MotionRecipe) -> str:

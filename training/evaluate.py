@@ -159,6 +159,8 @@ def evaluate(
     """
     began, budget = time.monotonic(), budget or Budget()
     loaded = load_model(folder, choose_device(device))
+    if isinstance(loaded.model, DrNET):
+        loaded.model.keep_batch_statistics()
     kind = kind_of(loaded.config["data"])
     if only_fit:
         if not loaded.statistics.get("fit"):

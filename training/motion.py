@@ -12,7 +12,7 @@ Last, the samples' spread is calibrated on movements that were kept apart.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
@@ -149,8 +149,8 @@ def train_motion(
         NonFiniteLoss: the loss is not finite.
 
     """
-    length = longest_run(clips, recipe.length)
-    observed = min(recipe.observed, max(2, length // 3))
+    recipe = fitting(recipe, clips)
+    length, observed = recipe.length, recipe.observed
     on_stage("encoding movements", recipe.runs)
     runs = code_runs(model, clips, recipe.runs, length, observed, recipe.seed, lambda done: on_step(done, {}))
     motion = new_motion(model, runs, recipe)
@@ -212,6 +212,17 @@ def within_central(samples: Float[Tensor, "n b t z"], truth: Float[Tensor, "b t 
     tail = (1 - CENTRAL) / 2
     low, high = (torch.quantile(samples, share, dim=0) for share in (tail, 1 - tail))
     return (truth >= low) & (truth <= high)
+
+
+def fitting(recipe: MotionRecipe, clips: Clips) -> MotionRecipe:
+    """The recipe with runs that these clips have, and no more than a third of each observed.
+
+    Raises:
+        DataError: they are too short to learn motion from.
+
+    """
+    length = longest_run(clips, recipe.length)
+    return replace(recipe, length=length, observed=min(recipe.observed, max(2, length // 3)))
 
 
 def longest_run(clips: Clips, wanted: int) -> int:

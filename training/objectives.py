@@ -166,16 +166,18 @@ class AdversarialObjective:
 def discriminator_terms(
     discriminator: SceneDiscriminator, pose: Float[Tensor, "b z"], other_pose: Float[Tensor, "b z"]
 ) -> Terms:
-    """L_C: the second half of the pairs get the second pose of the clip beside theirs, so that all truly differ.
+    """L_C: in the second half of the pairs, the second pose is of the clip before theirs in the batch.
+
+    So all of these truly differ where neighbours are of different clips, as `different_clips` draws them.
 
     Raises:
-        ValueError: fewer than 4 clips, so that there is no other clip in the half.
+        ValueError: a single clip, so that there is no other.
 
     """
     same = len(pose) // 2
-    if same < 2:
-        raise ValueError(f"the discriminator compares clips: a batch has at least 4, got {len(pose)}")
-    second = torch.cat([other_pose[:same], other_pose[same:].roll(1, dims=0)])
+    if same < 1:
+        raise ValueError(f"the discriminator compares clips: a batch has at least 2, got {len(pose)}")
+    second = torch.cat([other_pose[:same], other_pose[same - 1 : -1]])
     labels = (torch.arange(len(pose), device=pose.device) >= same).float()
     logits = discriminator(pose, second)
     loss = functional.binary_cross_entropy_with_logits(logits, labels)

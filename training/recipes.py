@@ -268,6 +268,9 @@ def digits_drnet_alone() -> Recipe:
 def faces_drnet() -> Recipe:
     """For `faces-drnet`: drawn faces, which move in three ways, so that a pose has few numbers.
 
+    Its four frames are moments of four movements of one identity (`FaceClips`), not of one video as in the paper: no
+    pose says then what another one of its clip is, and a probe for scenes is at chance if codes hold poses alone.
+
     The content is a U-Net, as by default in the authors' code: the decoder sees what somebody looks like past the
     code, so that a pose has no reason to tell it. Half the digits' widths, so that a CPU takes more steps in its time.
     """

@@ -20,10 +20,10 @@ from training.data.videos import Reader
 from training.held_out import HeldOut
 from training.loop import Hooks, choose_device, seed_of, train
 from training.metrics.own_pictures import live_sample
-from training.motion import train_motion
+from training.motion import fitting, train_motion
 from training.objectives import objective_of
 from training.peers import meeting, share_statistics
-from training.recipe import MotionRecipe, Recipe
+from training.recipe import AdversarialLoss, MotionRecipe, Recipe
 from training.recipes import RECIPES, motion_of
 from training.run import RunFolder
 from training.sources import Source, kind_of, open_source
@@ -102,8 +102,12 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
     """
     with meeting() as peers:
         device = choose_device(places.device)
+        if isinstance(recipe.loss, AdversarialLoss) and len(source.training) < 2:
+            raise DataError("DrNET's adversary compares clips: at least 2 to learn from are needed, got 1")
         training = on_device_if_it_fits(source, device)
         model = new_model(recipe).to(device)
+        if isinstance(model, DrNET):
+            model.keep_batch_statistics()
         if places.begin is not None:
             recipe = replace(recipe, began_with=take_weights(model, places.begin))
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
@@ -184,6 +188,8 @@ def teach_motion(
 
     """
     loaded = load_model(folder, choose_device(places.device))
+    if isinstance(loaded.model, DrNET):
+        loaded.model.keep_batch_statistics()
     recipe = motion_of((loaded.config.get("training") or {}).get("recipe"))
     if steps is not None:
         recipe = replace(recipe, steps=steps)
@@ -194,7 +200,9 @@ def teach_motion(
         loaded.name,
         loaded.model,
         data=loaded.config["data"],
-        card=with_motion((folder / CARD).read_text() if (folder / CARD).is_file() else "", recipe),
+        card=with_motion(
+            (folder / CARD).read_text() if (folder / CARD).is_file() else "", fitting(recipe, source.training)
+        ),
         statistics=loaded.statistics,
         metrics=loaded.config["metrics"],
         training=loaded.config.get("training"),
@@ -232,13 +240,14 @@ def new_model(recipe: Recipe) -> Disentangler:
 def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) -> None:
     """Write the model folder of a trained model, with its statistics over held-out clips."""
     keep_spread(model, source.training)
+    motion = None if model.motion is None else fitting(recipe.motion, source.training)
     statistics: dict[str, Any] = statistics_of(model, source.held_out)
     save_model(
         folder,
         recipe.name,
         model,
         data=source.card,
-        card=model_card(recipe, model, source.card),
+        card=model_card(recipe, model, source.card, motion),
         statistics=statistics,
         training=told(recipe),
     )

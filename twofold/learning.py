@@ -204,6 +204,10 @@ def own_folder(name: str) -> Path:
     return read_settings().own_models_dir / name
 
 
+UNKNOWN = """How its codes are spread over its training clips is not known: it draws no identities, takes 0.4 for the
+deviation of every number of a pose, and cannot say whether a clip is typical."""
+
+
 def import_checkpoint(path: Path, name: str, *, unit_pose: bool) -> None:
     """Make a model folder of weights that the authors' DrNET code saved, and say where it is."""
     folder = own_folder(name)
@@ -212,7 +216,7 @@ def import_checkpoint(path: Path, name: str, *, unit_pose: bool) -> None:
     except ForeignWeights as error:
         raise LearningFailed(str(error)) from error
     data = {"name": "not known", "licence": "the owner's", "split": "not known", "source": "imported from drnet-py"}
-    card = f"# {name}\n\nA DrNET (Denton & Birodkar 2017, arXiv:1705.10915), imported from {path.name}.\n"
+    card = f"# {name}\n\nA DrNET (Denton & Birodkar 2017, arXiv:1705.10915), imported from {path.name}.\n\n{UNKNOWN}\n"
     # Whole precision, so that it computes what it computed where it was made.
     save_model(folder, name, model, data=data, card=card, dtype=torch.float32)
     Console().print(f"{name} is in {folder}; `twofold up` serves it, `twofold models` lists it", soft_wrap=True)

@@ -11,8 +11,9 @@ from jobs.errors import TooFewFrames
 from models.checkpoint import LoadedModel
 from models.codes import Codes, DynamicCode
 from models.compose import predict
-from worker.coding import EncodedClip, Report, average_rate, decode_motion, to_pictures
+from worker.coding import EncodedClip, Report, average_rate, decode_motion, encode_clip, to_pictures
 from worker.imagined import FPS
+from worker.media import Chunk
 from worker.meter import measured
 
 
@@ -42,8 +43,8 @@ class Future:
         return np.concatenate([self.seen.timestamps, self.seen.timestamps[-1] + ahead])
 
 
-def first_frames(clip: EncodedClip, count: int) -> EncodedClip:
-    """Return the first frames of an encoded clip, with the static code that all of it has.
+def first_frames(loaded: LoadedModel, clip: EncodedClip, count: int, device: str, report: Report) -> EncodedClip:
+    """Return the first frames of an encoded clip as a clip of their own: later ones must not tell what comes.
 
     Raises:
         TooFewFrames: it has not as many.
@@ -54,14 +55,9 @@ def first_frames(clip: EncodedClip, count: int) -> EncodedClip:
             f"{count} frames were to be observed, and {len(clip.frames)} came: send a longer clip, or say a smaller "
             "observe"
         )
-    dynamic = DynamicCode(clip.codes.dynamic.mean[:, :count], clip.codes.dynamic.std[:, :count])
-    return EncodedClip(
-        clip.timestamps[:count],
-        clip.frames[:count],
-        clip.reconstruction[:count],
-        Codes(clip.codes.static, dynamic),
-        clip.fit,
-    )
+    if len(clip.frames) == count:
+        return clip
+    return encode_clip(loaded, [Chunk(clip.frames[:count], clip.timestamps[:count], 1.0)], device, report)
 
 
 @torch.inference_mode()

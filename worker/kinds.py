@@ -181,7 +181,7 @@ def _predict(request: PredictRequest, loaded: LoadedModel, tools: Tools, report:
         )
         with tools.open_input(request.source.artifact) as file:
             clip = encode_clip(loaded, tools.decoder.decode(file.fileno(), options), tools.device, report)
-    seen = first_frames(clip, request.observe)
+    seen = first_frames(loaded, clip, request.observe, tools.device, report)
     future = foresee(loaded, seen, request.frames, request.samples, request.seed, tools.device, report)
     return future_results(future, loaded, report)
 

@@ -28,6 +28,7 @@ from models.drnet_reference import (
     read_parts,
     rules_for_encoder,
 )
+from models.plane import Plane, latent_grid
 
 CONTENT, POSE, WIDTH = 128, 10, 64
 
@@ -176,6 +177,17 @@ def test_an_imported_checkpoint_draws_what_the_authors_networks_draw(parts, outp
     same(model.decode(who, pose[:, None])[:, 0, :, ::4, ::4], outputs["dcgan_unet_64.decoded"])
 
 
+def test_an_imported_checkpoint_does_not_tell_how_its_codes_are_spread(weights):
+    """A plane goes to where poses end, and does not stop half way; identities are not drawn from nothing."""
+    parts = {part: weights[f"dcgan_64.{part}"] for part in ("content_encoder", "pose_encoder", "decoder")}
+    model = import_drnet(parts, unit_pose=False)
+    who = model.encode(pictures(0, 64)[None]).static
+    _, coordinates = latent_grid(model, who, Plane.of_dims(model, who, (0, 1)), 9, 2.5, "linear", 64)
+    assert coordinates[0, :, 0] == pytest.approx([-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1])
+    with pytest.raises(ValueError, match="is not known"):
+        model.sample_static(1, torch.Generator())
+
+
 class Trap:
     """What a hostile checkpoint may hold: something that runs when it is unpickled."""
 
@@ -214,6 +226,7 @@ def test_a_file_without_the_three_parts_is_refused(parts, tmp_path):
         (vgg_decoder(3, 64, CONTENT + POSE, WIDTH), 11.90),
         (vgg_encoder(3, 128, CONTENT, WIDTH), 15.77),
         (vgg_decoder(3, 128, CONTENT + POSE, WIDTH), 21.35),
+        (vgg_decoder(3, 128, CONTENT + 24, WIDTH), 21.46),  # the table's, which is of KTH's 24 numbers of pose
         (ResNetEncoder(3, 64, 10, WIDTH), 11.22),
         (ResNetEncoder(3, 128, 24, WIDTH), 44.97),
         (SceneDiscriminator(POSE, 100), 0.012301),

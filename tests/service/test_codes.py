@@ -130,6 +130,7 @@ def test_who_waits_gets_the_representation_he_accepts(served):
         ("/sample", {"static": {"codes": "0" * 64}}, "static"),
         ("/sample", {"digest": "sha256:" + "ab" * 32}, "digest"),
         ("/decode", {"static": STATIC[1:], "dynamic": DYNAMIC}, "static"),
+        ("/decode", {"static": [], "dynamic": DYNAMIC}, "static"),
         ("/decode", {"static": STATIC, "dynamic": [*DYNAMIC, [0.0] * 7]}, "dynamic.2"),
         ("/decode", {"static": STATIC, "dynamic": []}, "dynamic"),
         ("/decode", {"static": STATIC, "dynamic": [[0] * 8] * 1001}, "dynamic"),

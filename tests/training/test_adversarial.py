@@ -8,6 +8,7 @@ import torch
 from models.checkpoint import load_model
 from models.drnet import DrNET, DrNETConfig
 from training.data.digits import MovingDigits
+from training.data.pool import ClipPool
 from training.evaluate import Budget, evaluate
 from training.objectives import AdversarialObjective, discriminator_terms
 from training.recipe import AdversarialLoss
@@ -116,9 +117,25 @@ def test_no_pair_called_different_is_of_one_clip(model):
     assert torch.equal(first == second, torch.tensor([True] * 4 + [False] * 4))
 
 
+@pytest.mark.parametrize("clips", [2, 3, 5, 8, 20])
+def test_neither_is_one_drawn_from_few_clips(model, clips):
+    """However many clips there are to draw a batch of 8 from."""
+    frames = torch.arange(clips, dtype=torch.uint8)[:, None, None, None, None].expand(clips, 6, 8, 8, 3).contiguous()
+    seen = []
+    model.discriminator.forward = lambda first, second: (
+        seen.append((first[:, 0], second[:, 0])) or model.discriminator.layers(torch.cat([first, second], 1))[:, 0]
+    )
+    for seed in range(20):
+        drawn = ClipPool.of_equal_clips(frames).draw(8, 4, torch.Generator().manual_seed(seed))
+        pose, other_pose = drawn[:, 2, :, 0, 0], drawn[:, 3, :, 0, 0]
+        discriminator_terms(model.discriminator, pose, other_pose)
+        first, second = seen.pop()
+        assert torch.equal(first == second, torch.tensor([True] * 4 + [False] * 4))
+
+
 def test_a_batch_without_other_clips_is_refused(model):
-    with pytest.raises(ValueError, match="at least 4, got 3"):
-        discriminator_terms(model.discriminator, torch.zeros(3, 3), torch.zeros(3, 3))
+    with pytest.raises(ValueError, match="at least 2, got 1"):
+        discriminator_terms(model.discriminator, torch.zeros(1, 3), torch.zeros(1, 3))
 
 
 @pytest.fixture

@@ -11,19 +11,19 @@ from rich.progress import Progress
 from training.data.digits import MovingDigits
 from training.data.pool import ClipPool
 from training.metrics.drift import best_places, compared, edges, elsewhere
-from training.metrics.scene import pairs_of, scene_probe
+from training.metrics.scene import clip_codes, pairs_of, scene_probe
 from training.report import scene_line
 
 QUIET = Progress(disable=True)
 
 
-def grey_clips(named: bool) -> ClipPool:
+def grey_clips(named: bool, seed: int = 0, clips: int = 200) -> ClipPool:
     """Clips of stripes; the two that a dynamic code reads are random, or the same in all frames of a clip."""
-    generator = torch.Generator().manual_seed(0)
-    greys = torch.randint(256, (60, 12, 2), generator=generator, dtype=torch.uint8)
+    generator = torch.Generator().manual_seed(seed)
+    greys = torch.randint(256, (clips, 12, 2), generator=generator, dtype=torch.uint8)
     if named:
         greys[:] = greys[:, :1]
-    frames = torch.zeros(60, 12, 64, 64, 3, dtype=torch.uint8)
+    frames = torch.zeros(clips, 12, 64, 64, 3, dtype=torch.uint8)
     frames[:, :, :, 32:48] = greys[:, :, :1, None, None]
     frames[:, :, :, 48:] = greys[:, :, 1:, None, None]
     return ClipPool.of_equal_clips(frames)
@@ -31,10 +31,18 @@ def grey_clips(named: bool) -> ClipPool:
 
 @pytest.mark.parametrize(("named", "low", "high"), [(True, 0.85, 1.0), (False, 0.47, 0.53)])
 def test_a_probe_tells_pairs_of_codes_that_name_their_clip_and_is_at_chance_otherwise(by_hand, named, low, high):
-    clips = grey_clips(named)
-    found = scene_probe(by_hand(), clips, clips, QUIET, num_training=200, num_held_out=100, steps=250)
+    found = scene_probe(
+        by_hand(), grey_clips(named), grey_clips(named, 1), QUIET, num_training=200, num_held_out=100, steps=250
+    )
     assert low <= found.right.value <= high
     assert found.right.low <= found.right.value <= found.right.high
+
+
+def test_few_clips_are_each_taken_once_so_that_none_is_paired_with_itself_as_another(by_hand):
+    codes = clip_codes(by_hand(), grey_clips(True, clips=7), 500, seed=3)
+    assert len(codes.flatten(1).unique(dim=0)) == len(codes) == 7
+    few = grey_clips(named=True, clips=7)
+    assert scene_probe(by_hand(), few, few, QUIET, num_training=9, num_held_out=9, steps=2).clips == 7
 
 
 def white_squares() -> MovingDigits:
@@ -48,7 +56,7 @@ def test_true_places_tell_clips_apart_as_digits_that_do_not_move_along_a_side_ke
     # Of clips, 1 − (7/8)⁴ = 41 % have such a digit: a pair that shares a side is of one clip, the others are guessed.
     assert 0.57 < found.places.value < 0.75
     assert "of the true places alone tells it in" in scene_line(asdict(found))
-    grey = grey_clips(named=False)
+    grey = grey_clips(named=False, clips=60)
     without = scene_probe(by_hand(), grey, grey, QUIET, num_training=60, num_held_out=30, steps=5)
     assert without.places is None
     assert "places" not in scene_line(asdict(without))

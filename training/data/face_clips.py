@@ -14,7 +14,7 @@ from torch import Tensor
 
 from training.data.faces import IMAGE_SIZE, Split, motion_path, numbers
 from training.data.identity import Identity
-from training.data.pool import as_floats
+from training.data.pool import as_floats, different_clips
 from training.data.portrait import draw
 
 
@@ -45,7 +45,7 @@ class FaceClips:
         Frames of one movement tell each other's pose, so that a static code learnt from them holds the pose that
         they have on average; moments far apart do not. `within` means nothing to them.
         """
-        chosen = torch.randint(len(self), (batch,), generator=generator).tolist()
+        chosen = different_clips(len(self), batch, generator).tolist()
         rng = numpy_generator(generator)
         moments = [
             [motion_path(rng, self.frames)[rng.integers(self.frames)] for _ in range(num_frames)] for _ in chosen

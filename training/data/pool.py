@@ -91,7 +91,13 @@ class ClipPool:
     def draw(
         self, batch: int, num_frames: int, generator: torch.Generator, within: int | None = None
     ) -> Float[Tensor, "b t c h w"]:
-        """Random clips, and of each `num_frames` different frames in random order, in [0, 1].
+        """Random clips, all different where there are enough, and of each some frames as `draw_of` draws them."""
+        return self.draw_of(different_clips(len(self), batch, generator), num_frames, generator, within)
+
+    def draw_of(
+        self, chosen: Int[Tensor, " b"], num_frames: int, generator: torch.Generator, within: int | None = None
+    ) -> Float[Tensor, "b t c h w"]:
+        """Of each of these clips `num_frames` different frames in random order, in [0, 1].
 
         With `within` they are from a random stretch of so many frames.
 
@@ -102,7 +108,6 @@ class ClipPool:
         shortest = int(self.lengths.min())
         if shortest < num_frames:
             raise DataError(f"a clip has {shortest} frames; {num_frames} different ones are drawn of each")
-        chosen = torch.randint(len(self), (batch,), generator=generator)
         lengths = self.lengths[chosen]
         if within is None:
             picks = different_integers(lengths, num_frames, generator)
@@ -112,7 +117,7 @@ class ClipPool:
             picks = picks + different_integers(lengths - stretch + 1, 1, generator)
         where = rearrange(self.starts[chosen][:, None] + picks, "b t -> (b t)")
         frames = as_floats(self.frames[where.to(self.frames.device)])
-        return rearrange(frames, "(b t) c h w -> b t c h w", b=batch)
+        return rearrange(frames, "(b t) c h w -> b t c h w", b=len(chosen))
 
     def with_runs(self, length: int) -> Sequence[int]:
         """The clips with enough frames; all of them where movements repeat."""
@@ -131,6 +136,11 @@ class ClipPool:
             room = int(self.lengths[index]) - length
             where = start + int(torch.randint(room + 1, (), generator=generator)) + torch.arange(length)
         return as_floats(self.frames[where.to(self.frames.device)])
+
+
+def different_clips(clips: int, batch: int, generator: torch.Generator) -> Int[Tensor, " batch"]:
+    """Numbers of random clips, all different; of fewer clips than that, neighbours in the batch differ."""
+    return torch.randperm(clips, generator=generator).repeat(-(-batch // clips))[:batch]
 
 
 def evenly(clip: Float[Tensor, "t c h w"], count: int) -> Float[Tensor, "n c h w"]:

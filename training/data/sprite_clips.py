@@ -13,7 +13,7 @@ from einops import rearrange
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from training.data.pool import ClipPool, as_floats, different_integers
+from training.data.pool import ClipPool, as_floats, different_clips, different_integers
 from training.data.sheets import Pose
 from training.data.sprites import TILE, Sprites, characters
 
@@ -65,7 +65,7 @@ class SpriteClips:
         self, batch: int, num_frames: int, generator: torch.Generator, within: int | None = None
     ) -> Float[Tensor, "b t c h w"]:
         """Random characters in different random poses, in [0, 1]; poses have no order, so that `within` is nothing."""
-        chosen = torch.randint(len(self), (batch,), generator=generator)
+        chosen = different_clips(len(self), batch, generator)
         poses = different_integers(torch.full_like(chosen, len(self.sprites.poses)), num_frames, generator)
         return torch.stack([as_floats(self.composited(*pair)) for pair in zip(chosen.tolist(), poses, strict=True)])
 

@@ -21,7 +21,7 @@ from torch.nn import functional
 from models.disentangler import Disentangler
 from models.drnet_blocks import SceneDiscriminator
 from training.data.digits import MovingDigits
-from training.data.pool import Clips
+from training.data.pool import ClipPool, Clips
 from training.loop import seed_of
 from training.metrics.bootstrap import Estimate
 
@@ -44,12 +44,15 @@ class SceneProbe:
 
 @torch.inference_mode()
 def clip_codes(model: Disentangler, clips: Clips, count: int, seed: int) -> Float[Tensor, "n t z"]:
-    """The dynamic codes of random frames of random clips."""
+    """The dynamic codes of random frames of so many random clips, or of all where there are no more."""
     device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
+    numbers = torch.randperm(len(clips), generator=generator)[:count]
     parts = []
-    for first in range(0, count, BATCH):
-        frames = clips.draw(min(BATCH, count - first), FRAMES, generator).to(device)
-        parts.append(model.encode_dynamic(frames).mean.float().cpu())
+    for some in torch.split(numbers, BATCH):
+        # Those of a pool are its own, one by one: a clip that came twice would be paired with itself as another.
+        drawn = clips.draw_of(some, FRAMES, generator) if isinstance(clips, ClipPool) else None
+        frames = clips.draw(len(some), FRAMES, generator) if drawn is None else drawn
+        parts.append(model.encode_dynamic(frames.to(device)).mean.float().cpu())
     return torch.cat(parts)
 
 
@@ -80,10 +83,10 @@ def scene_probe(
     known, unknown = clip_codes(model, training, num_training, seed), clip_codes(model, held_out, num_held_out, seed)
     places = None
     if isinstance(training, MovingDigits) and isinstance(held_out, MovingDigits):
-        there = training.places(num_training, FRAMES, torch.Generator().manual_seed(seed))
-        elsewhere = held_out.places(num_held_out, FRAMES, torch.Generator().manual_seed(seed))
+        there = training.places(len(known), FRAMES, torch.Generator().manual_seed(seed))
+        elsewhere = held_out.places(len(unknown), FRAMES, torch.Generator().manual_seed(seed))
         places = told_right(there, elsewhere, progress, steps, seed)
-    return SceneProbe(told_right(known, unknown, progress, steps, seed), places, num_held_out, steps)
+    return SceneProbe(told_right(known, unknown, progress, steps, seed), places, len(unknown), steps)
 
 
 def told_right(
