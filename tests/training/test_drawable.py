@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.data.drawable import CompositedSprites, DrawnFaces
-from training.data.faces import Identity, draw
+from training.data.drawable import LOOKED_AT, CompositedSprites, DrawnFaces
+from training.data.faces import Identity, draw, identities, numbers
 from training.data.sprites import Sprites, static_factors
 
 
@@ -28,6 +28,12 @@ def test_a_drawn_face_is_that_of_its_identity_in_its_pose(faces):
     assert frames.shape == (3, 4, 3, 64, 64)
     expected = draw(Identity(*people[2].tolist()), tuple(float(part) for part in moves[2, 1]))
     np.testing.assert_array_equal(frames[2, 1].permute(1, 2, 0).numpy(), expected)
+
+
+def test_results_are_of_held_out_faces_that_decided_nothing(faces):
+    chosen = {Identity(*levels).number for levels in faces.identities("test", 50).tolist()}
+    assert chosen <= set(numbers("test")[LOOKED_AT:])
+    assert not chosen & {person.number for person in identities("test", LOOKED_AT)}
 
 
 def test_a_movement_of_a_face_is_smooth_and_scattered_frames_are_not(faces):
