@@ -299,8 +299,8 @@ def norb_drnet() -> Recipe:
     """Toys on a turntable, with the azimuth as pose: DCGAN content without skips and DCGAN pose of 10 numbers.
 
     The four frames of an example are from anywhere in a turn, so that any two azimuths meet. The paper's weight of
-    the adversary for NORB was not at hand: it is the authors' code's, as for the digits.
-    Batch and steps are a CPU's. The authors tell that a pose of 2 numbers needs no adversary here, one of 10 does.
+    the adversary for NORB was not at hand: it is that of the digits. Batch and steps are a CPU's. The authors tell
+    that a pose of 2 numbers needs no adversary here, one of 10 does.
     """
     network = DrNETConfig(content="dcgan", pose="dcgan", static_dim=128, dynamic_dim=10)
     return replace(digits_drnet(), name="norb-drnet", data="norb", reach=None, network=network, motion=MotionRecipe())
@@ -310,9 +310,9 @@ def kth_drnet() -> Recipe:
     """People in motion at 64 pixels: VGG U-Net content, whose skips carry the background, ResNet pose of 24 numbers.
 
     The four frames of an example are from anywhere in a stretch that shows somebody, as in the authors' code. The
-    paper's sizes for this set were not all at hand: 64 pixels, the content's 128 numbers and the weight of the
-    adversary are those of the digits. A frame costs about nine times the digits' multiplications, so it takes two
-    thirds of their steps, 8000 of 16 clips; take a GPU where there is one.
+    paper's sizes for this set were not all at hand: the content's 128 numbers are those of the authors' code, 64 pixels
+    and the weight of the adversary those of the digits. A frame costs about nine times the digits' multiplications, so
+    it takes two thirds of their steps, 8000 of 16 clips; take a GPU where there is one.
     """
     return replace(
         digits_drnet(),
