@@ -10,6 +10,13 @@ SCORES = {
     "marginal_entropy": ("H(y), nats", 1, 3),
 }
 
+READERS = {"linear": "linear", "mlp": "network"}
+CODES = {
+    "static": "the static code",
+    "dynamic": "one frame's dynamic code",
+    "movement": "a clip's dynamic codes, mean and deviation",
+}
+
 
 def code_tables(results: Mapping[str, Any]) -> list[str]:
     """Markdown of all that was measured, in the order in which it is read."""
@@ -43,6 +50,13 @@ def code_metrics(results: Mapping[str, Any]) -> dict[str, float]:
             for leak in ("static_from_dynamic", "dynamic_from_static"):
                 above = [probe["score"] - probe["chance"] for probe in probes[leak].values()]
                 metrics[f"worst_{leak}_{reader}"] = max(above)
+    if "classes" in results:
+        metrics |= {
+            f"{name}_from_{code}_{reader}": probe["score"]
+            for reader in READERS
+            for code, probes in results["classes"][reader].items()
+            for name, probe in probes.items()
+        }
     if "dci" in results:
         names = ("disentanglement", "completeness", "static_in_static", "dynamic_in_dynamic")
         metrics |= {f"dci_{name}": results["dci"][name]["value"] for name in names}
@@ -158,6 +172,22 @@ def probe_table(linear: Mapping[str, Any], mlp: Mapping[str, Any]) -> str:
                 for probes in (linear, mlp)
             ]
             lines.append(f"| {name} ({kind}) | {' | '.join(found)} | {100 * chance[name]:.1f} |")
+    return "\n".join(lines)
+
+
+def classes_table(measured: Mapping[str, Any]) -> str:
+    """What readers find of each class in the codes of labelled clips."""
+
+    def cell(probe: Mapping[str, float]) -> str:
+        return f"{100 * probe['score']:.1f} ({100 * probe['low']:.1f} to {100 * probe['high']:.1f})"
+
+    title = f"classes, % right in {measured['clips']} held-out clips, learnt on {measured['training_clips']}"
+    lines = [f"| {title} | {' | '.join(READERS.values())} | chance |", "|---" * (len(READERS) + 2) + "|"]
+    for name in measured["linear"]["dynamic"]:
+        for code, said in CODES.items():
+            found = [measured[reader][code][name] for reader in READERS if name in measured[reader][code]]
+            if found:
+                lines.append(f"| {name}, of {said} | {' | '.join(map(cell, found))} | {100 * found[0]['chance']:.1f} |")
     return "\n".join(lines)
 
 

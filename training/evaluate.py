@@ -28,6 +28,7 @@ from training.data.pool import ClipPool, Clips
 from training.data.sprites import Sprites
 from training.data.videos import Reader
 from training.loop import choose_device
+from training.metrics.classes import measure_classes
 from training.metrics.clip_judge import ClipJudgeConfig, cached_clip_judge
 from training.metrics.coded import coded_splits
 from training.metrics.consistency import consistency
@@ -76,7 +77,7 @@ class Budget:
 
     identities: int | None = None  # held out; None: 300 faces, or all 296 sprites
     partners: int = 3  # appearances that each motion is given to
-    probe_training: int | None = 1000  # identities that probes are fitted on
+    probe_training: int | None = 1000  # identities, or labelled clips, that probes are fitted on
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     clip_judge: ClipJudgeConfig = field(default_factory=ClipJudgeConfig)
     motion: MotionRecipe = field(default_factory=actions_motion)  # of the judge protocol
@@ -184,6 +185,8 @@ def evaluate(
                 raise DataError(f"{loaded.name} learnt from {told}: give their folder with --data")
             source = open_source(kind, data, 2, read)
             results, figure = measure_clips(loaded.model, source.held_out, progress), None
+            if source.labels:
+                results["classes"] = measure_classes(loaded.model, source, budget.probe_training, progress)
         strips = None
         if isinstance(loaded.model, DrNET):
             source = source or open_source(kind, data, clip_frames=4)

@@ -9,6 +9,7 @@ from training.data.duplicates import near_duplicates
 from training.data.errors import DataError
 from training.data.face_clips import FaceClips
 from training.data.kth import NUM_FILES, PERSONS, SEQUENCES, Performances, Persons, find_recordings, read_sequences
+from training.data.labels import Labels
 from training.data.norb import CLIPS, Turns
 from training.data.pool import Clips
 from training.data.sheets import ARTISTS
@@ -40,6 +41,7 @@ class Source:
     training: Clips
     held_out: Clips
     card: dict[str, str]
+    labels: tuple[Labels, Labels] | None = None  # of both, where files say them and pictures cannot be drawn
     found: tuple[str, ...] = ()  # what there is to say of a person's own videos, line by line
 
 
@@ -142,6 +144,7 @@ def norb_source(folder: Path) -> Source:
             "split": f"NORB's: instances 4, 6, 7, 8, 9 of each category train, the others are held out; {counts}",
             "source": "cs.nyu.edu/~ylclab/data/norb-v1.0-small, first camera, azimuth as time",
         },
+        labels=(training.labels(), held_out.labels()),
     )
 
 
@@ -162,6 +165,7 @@ def kth_source(folder: Path, persons: Persons) -> Source:
             "source": f"www.csc.kth.se/cvap/actions, {len(find_recordings(folder))} of {NUM_FILES} files, cut by {by}"
             + (f"; not whole: {left_out}" if left_out else ""),
         },
+        labels=(training.labels(), held_out.labels()),
     )
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from training.data.errors import DataError
 from training.data.kth import (
+    ACTIONS,
     PERSONS,
     Performances,
     closed,
@@ -258,4 +259,23 @@ def test_the_recipe_trains_and_its_model_is_measured(folder, tmp_path):
     assert (recipe.network.content, recipe.network.pose, recipe.network.dynamic_dim) == ("vgg_unet", "resnet", 24)
     places = Places(runs=tmp_path / "runs", models=tmp_path / "models", data=folder, device="cpu")
     made = run_recipe(replace(shortened(recipe, 2), network=replace(recipe.network, width=4), batch=4), places)
-    assert evaluate(made, data=folder, cache=tmp_path, device="cpu", budget=Budget.quick())["protocol"]["clips"] == 5
+    results = evaluate(made, data=folder, cache=tmp_path, device="cpu", budget=Budget.quick())
+    assert results["protocol"]["clips"] == 5
+    for code in ("static", "dynamic", "movement"):
+        found = results["classes"]["linear"][code]
+        assert set(found) == {"action", "scenario"}, "held-out persons are none that a reader knows"
+        assert found["action"]["chance"] == pytest.approx(0.8, abs=0.05), "four of five clips walk"
+    card = (made / "README.md").read_text()
+    assert "| classes, % right in 5 held-out clips, learnt on 5 | linear | network | chance |" in card
+    assert "| action, of a clip's dynamic codes, mean and deviation | " in card
+
+
+def test_a_clip_is_labelled_with_what_its_file_says(folder):
+    for persons in ("drnet", "predrnn"):
+        for split in ("train", "test"):
+            side = Performances.load(folder, split, persons=persons)
+            labels = side.labels().clips
+            said = zip(labels["person"], labels["action"], labels["scenario"], strict=True)
+            stated = [name(person, ACTIONS[action], scenario) for person, action, scenario in said]
+            assert stated == [one.recording.key for one in side.stretches]
+            assert len(side.pool()) == len(stated)

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import json
 import struct
 from dataclasses import replace
 
@@ -10,13 +11,15 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.progress import Progress
 
 from models.checkpoint import load_model
 from models.drnet import DrNETConfig
 from training.data.errors import DataError
 from training.data.matrix import MatrixFile
-from training.data.norb import FILES, INSTANCES, Turns
+from training.data.norb import FILES, INSTANCES, STATIC, Turns
 from training.evaluate import Budget, evaluate
+from training.metrics.classes import measure_classes
 from training.recipes import RECIPES
 from training.sources import open_source
 from training.train import Places, run_recipe, shortened
@@ -192,4 +195,44 @@ def test_the_recipe_trains_and_its_model_is_measured(folder, tmp_path):
     places = Places(runs=tmp_path / "runs", models=tmp_path / "models", data=folder, device="cpu")
     made = run_recipe(replace(shortened(recipe, 2), network=replace(recipe.network, width=4), batch=4), places)
     assert "cannot be sold" in load_model(made).config["data"]["licence"]
-    assert evaluate(made, data=folder, cache=tmp_path, device="cpu", budget=Budget.quick())["protocol"]["clips"] == 8
+    results = evaluate(made, data=folder, cache=tmp_path, device="cpu", budget=Budget.quick())
+    assert results["protocol"]["clips"] == results["classes"]["clips"] == 8
+    stated = json.loads((made / "evaluation.json").read_text())["classes"]
+    for reader in ("linear", "mlp"):
+        assert set(stated[reader]["static"]) == set(stated[reader]["movement"]) == {"category", "elevation", "lighting"}
+        assert set(stated[reader]["dynamic"]) == {"category", "elevation", "lighting", "azimuth"}
+    probe = stated["linear"]["static"]["category"]
+    assert load_model(made).config["metrics"]["category_from_static_linear"] == probe["score"]
+    said = f"{100 * probe['score']:.1f} ({100 * probe['low']:.1f} to {100 * probe['high']:.1f})"
+    assert f"| category, of the static code | {said} | " in (made / "README.md").read_text()
+    assert "| azimuth, of one frame's dynamic code | " in (made / "README.md").read_text()
+
+
+def test_a_static_code_of_the_category_tells_it_of_new_toys_and_a_dynamic_code_of_the_azimuth_does_not(folder, by_hand):
+    def features(frames):
+        """Category and elevation are static; the azimuth, as a point on a circle, is dynamic."""
+        grey = 255 * frames[:, 0]
+        angle = grey[:, 0, 0] / 7 * torch.pi / 9
+        return torch.stack([grey[:, 20, 20], grey[:, 43, 20], angle.cos(), angle.sin()], -1)
+
+    model = by_hand()
+    model.features = features
+    with Progress(disable=True) as progress:
+        found = measure_classes(model, open_source("norb", folder, 4), None, progress)["linear"]
+    assert found["static"]["category"] == {"score": 1, "chance": 0.5, "low": 1, "high": 1}
+    assert found["static"]["elevation"]["score"] == 1
+    assert found["static"]["lighting"]["score"] == 0.5
+    for code in ("dynamic", "movement"):
+        assert found[code]["category"]["score"] == found[code]["category"]["chance"] == 0.5
+    assert found["dynamic"]["azimuth"]["score"] == 1
+    assert found["dynamic"]["azimuth"]["chance"] == pytest.approx(1 / 18)
+
+
+def test_labels_are_those_of_the_pools_clips_and_frames(folder):
+    source = open_source("norb", folder, 4)
+    for pool, labels in zip((source.training, source.held_out), source.labels, strict=True):
+        for number in range(len(pool)):
+            clip = (255 * pool.clip(number)[:, 0]).round().int()
+            assert clip[:, 0, 0].tolist() == (7 * labels.frames["azimuth"]).tolist()
+            shown = clip[0, [20, 20, 43, 43], [20, 43, 20, 43]] // 10
+            assert shown.tolist() == [labels.clips[name][number] for name in STATIC]

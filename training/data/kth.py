@@ -30,6 +30,7 @@ from torch import Tensor
 
 from training.data.area import area_average
 from training.data.errors import DataError
+from training.data.labels import Labels
 from training.data.pool import ClipPool
 from training.data.videos import pictures
 
@@ -124,6 +125,17 @@ class Performances:
         """The clips with three equal channels, which take the memory of one."""
         lengths = torch.tensor([len(stretch.frames) for stretch in self.stretches])
         return ClipPool(self.frames[..., None].expand(-1, -1, -1, 3), lengths.cumsum(0) - lengths, lengths)
+
+    def labels(self) -> Labels:
+        """What the files' names say of the pool's clips; an action is its place in `ACTIONS`."""
+        of = [stretch.recording for stretch in self.stretches]
+        return Labels(
+            {
+                "action": np.array([ACTIONS.index(one.action) for one in of]),
+                "scenario": np.array([one.scenario for one in of]),
+                "person": np.array([one.person for one in of]),
+            }
+        )
 
 
 def find_recordings(folder: Path) -> list[Recording]:

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from training.data.area import area_average
 from training.data.errors import DataError
+from training.data.labels import Labels
 from training.data.matrix import MatrixFile
 from training.data.pool import ClipPool
 
@@ -35,6 +36,7 @@ SIDE = 96  # pixels
 CAMERAS = 2
 NUM_AZIMUTHS = 18
 DEGREES = 20  # from one azimuth to the next
+STATIC = ("category", "instance", "elevation", "lighting")
 CATEGORIES = ("animal", "human", "plane", "truck", "car")
 INSTANCES: dict[Split, tuple[int, ...]] = {"train": (4, 6, 7, 8, 9), "test": (0, 1, 2, 3, 5)}
 NUM_ELEVATIONS, NUM_LIGHTINGS = 9, 6
@@ -50,7 +52,7 @@ class Turns:
     """The clips of a split through one camera, in the order of their factors."""
 
     frames: UInt8[Tensor, "n 18 s s"]  # frame t is at an azimuth of 20 t degrees
-    static: Int[np.ndarray, "n 4"]  # category, instance, elevation (30 + 5 e degrees), lighting
+    static: Int[np.ndarray, "n 4"]  # as `STATIC` names them; an elevation of e is 30 + 5 e degrees
 
     @classmethod
     def load(cls, folder: Path, split: Split, size: int = 64, camera: int = 0) -> "Turns":
@@ -83,6 +85,10 @@ class Turns:
         colour = self.frames[..., None].expand(-1, -1, -1, -1, 3)
         turn = torch.arange(colour.shape[1])  # a turn goes round: the last azimuth is beside the first
         return ClipPool.of_equal_clips(colour, aligned=True, movements=(turn,))
+
+    def labels(self) -> Labels:
+        """The factors of the pool's clips, and of its frames the azimuth."""
+        return Labels(dict(zip(STATIC, self.static.T, strict=True)), {"azimuth": np.arange(NUM_AZIMUTHS)})
 
 
 def read_factors(folder: Path, split: Split, count: int) -> Int[np.ndarray, "count 5"]:

@@ -145,8 +145,12 @@ def different_clips(clips: int, batch: int, generator: torch.Generator) -> Int[T
 
 def evenly(clip: Float[Tensor, "t c h w"], count: int) -> Float[Tensor, "n c h w"]:
     """At most so many frames of a clip, at even distances."""
-    chosen = np.linspace(0, len(clip) - 1, min(count, len(clip))).round().astype(np.int64)
-    return clip[torch.from_numpy(chosen)]
+    return clip[torch.from_numpy(even_numbers(len(clip), count))]
+
+
+def even_numbers(length: int, count: int) -> Int[np.ndarray, " n"]:
+    """At most `count` numbers of frames, at even distances from the first to the last of `length`."""
+    return np.linspace(0, length - 1, min(count, length)).round().astype(np.int64)
 
 
 def as_floats(frames: UInt8[Tensor, "n h w c"]) -> Float[Tensor, "n c h w"]:

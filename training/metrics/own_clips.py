@@ -1,4 +1,4 @@
-"""What can be measured of clips whose factors nobody knows: how well held-out ones are redrawn."""
+"""What can be measured of clips that cannot be drawn anew: how well held-out ones are redrawn."""
 
 from dataclasses import asdict
 from typing import Any
@@ -17,7 +17,7 @@ SEED = 11
 
 @torch.inference_mode()
 def measure_clips(model: Disentangler, held_out: Clips, progress: Progress) -> dict[str, Any]:
-    """Reconstruction of held-out clips whose factors nobody knows: 8 frames spread over each."""
+    """Reconstruction of held-out clips: 8 frames spread over each."""
     device = next(model.parameters()).device
     psnr = []
     for number in progress.track(range(len(held_out)), description="reconstructing"):
