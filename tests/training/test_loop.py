@@ -153,6 +153,39 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_keeps_the_checkpoin
     assert torch.equal(weights(restored), weights(good))
 
 
+@pytest.mark.parametrize(
+    ("ending", "found", "kept"),
+    [("the last step", 6, 3), ("an interrupt", 5, 3), ("a checkpoint", 5, 4), ("a look at held-out clips", 5, 3)],
+)
+def test_a_loss_that_nobody_looked_at_is_found_before_anything_of_it_is_kept(
+    tmp_path: Path, pool: ClipPool, monkeypatch: pytest.MonkeyPatch, ending: str, found: int, kept: int
+) -> None:
+    recipe = replace(RECIPE, measure_every=5, patience=1) if "held-out" in ending else RECIPE
+    run(tmp_path, pool, recipe, stop_after=3)
+    objective = BoundObjective(recipe.loss)
+    begun: list[float] = []
+
+    def broken(model: UnorderedVAE, frames: torch.Tensor, progress: float) -> Iterator[Terms]:
+        begun.append(progress)
+        for terms in objective(model, frames, progress):
+            yield Terms(terms.loss * (torch.nan if len(begun) == 2 else 1), terms.shown)
+
+    monkeypatch.setattr("training.loop.looks_every", lambda device: 100)  # as on a GPU
+    monkeypatch.setattr("training.loop.CHECKPOINT_SECONDS", 0.0 if ending == "a checkpoint" else 120.0)
+    hooks = Hooks()
+    if ending == "an interrupt":
+        hooks.should_stop = lambda: len(begun) == 2
+    if "held-out" in ending:
+        hooks.measure = lambda model: {"reconstruction_psnr": 20.0}
+    model = UnorderedVAE(recipe.network)
+    with pytest.raises(NonFiniteLoss, match=f"not finite after step {found} .*lower learning rate"):
+        train(recipe, model, broken, pool, RunFolder(tmp_path), hooks, resume=True)
+    restored = UnorderedVAE(recipe.network)
+    assert RunFolder(tmp_path).restore(restored, torch.optim.Adam(restored.parameters())) == kept
+    assert bool(weights(restored).isfinite().all())
+    assert RunFolder(tmp_path).best() is None
+
+
 def test_a_checkpoint_holds_tensors_and_nothing_that_runs(tmp_path: Path, pool: ClipPool) -> None:
     run(tmp_path, pool, stop_after=1)
     header_bytes = int.from_bytes((tmp_path / STATE).read_bytes()[:8], "little")
