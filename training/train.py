@@ -29,6 +29,8 @@ from training.run import RunFolder
 from training.sources import Source, kind_of, open_source
 from training.statistics import keep_spread, statistics_of
 
+TRIAL = "-trial"  # what a published recipe's model is called that had fewer steps: it takes no other's place
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Places:
@@ -57,6 +59,11 @@ def shortened(recipe: Recipe, steps: int) -> Recipe:
     """The recipe with another number of steps, in one cycle; its motion is taught no longer than that either."""
     motion = replace(recipe.motion, steps=min(recipe.motion.steps, steps), runs=min(recipe.motion.runs, 2 * steps))
     return replace(recipe, steps=steps, cycles=1, motion=motion)
+
+
+def trial(recipe: Recipe, steps: int) -> Recipe:
+    """A published recipe with another number of steps; with fewer ones its model has a name of its own."""
+    return replace(shortened(recipe, steps), name=recipe.name + (TRIAL if steps < recipe.steps else ""))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -246,9 +253,8 @@ def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) ->
 
 def told(recipe: Recipe) -> dict[str, Any]:
     """What the model's config says of the run: a published recipe's name, and how far it was followed."""
-    published = next(
-        (name for name, make in RECIPES.items() if (make().name, make().loss) == (recipe.name, recipe.loss)), None
-    )
+    followed = (recipe.name.removesuffix(TRIAL), recipe.loss)
+    published = next((name for name, make in RECIPES.items() if (make().name, make().loss) == followed), None)
     return {
         "recipe": published,
         "steps": recipe.steps,

@@ -225,7 +225,7 @@ def train(
     dynamic_dim: Annotated[
         int | None, typer.Option(min=1, help="Of --clips: numbers of the dynamic code; else the clips say.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Fewer steps than the recipe's, to try it.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Fewer steps than the recipe's: NAME-trial.")] = None,
     begin: Annotated[
         str | None, typer.Option("--from", help="Start from this model's weights, by name or folder.")
     ] = None,

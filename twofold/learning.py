@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jobs.catalogue import Catalogue
+from jobs.catalogue import Catalogue, zoo
 from jobs.errors import TwofoldError
 from jobs.settings import Settings, read_settings
 from models.checkpoint import CheckpointError, save_model
@@ -23,7 +23,7 @@ from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.peers import rank_here
 from training.recipe import Recipe
 from training.sources import clips_source
-from training.train import Interrupts, Listener, Places, find_recipe, run_recipe, shortened, teach_motion
+from training.train import Interrupts, Listener, Places, find_recipe, run_recipe, teach_motion, trial
 
 FACE_SECONDS = 1800.0  # to decode one video and to look for faces in it; it is the user's own
 
@@ -46,7 +46,7 @@ def train_recipe(
         recipe = find_recipe(name)
     except ValueError as error:
         raise LearningFailed(str(error)) from error
-    _run(shortened(recipe, steps) if steps else recipe, data, begin, resume, device)
+    _run(trial(recipe, steps) if steps else recipe, data, begin, resume, device)
 
 
 def train_clips(
@@ -196,11 +196,15 @@ def own_folder(name: str) -> Path:
     """Return where a person's own model of this name lies.
 
     Raises:
-        LearningFailed: a name that is no plain name of a folder.
+        LearningFailed: a name that is no plain name of a folder, or a shipped model's, which it would hide.
 
     """
     if not re.fullmatch(r"\w[\w.-]{0,63}", name):
         raise LearningFailed(f"a model's name is up to 64 letters, digits, - _ and ., not {name!r:.80}")
+    shipped = zoo()
+    # Names are compared in small letters, for some file systems hold these to be the same.
+    if shipped is not None and name.lower() in {folder.name.lower() for folder in shipped.iterdir()}:
+        raise LearningFailed(f"there is a model called {name} already, a shipped one; choose another name")
     return read_settings().own_models_dir / name
 
 

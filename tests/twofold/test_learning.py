@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from twofold.learning import LearningFailed, own_folder
+from twofold.learning import LearningFailed, own_folder, train_recipe
 from twofold.samples import write_face_clips
 
 pytestmark = pytest.mark.timeout(900)
@@ -82,6 +82,30 @@ def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_pat
 def test_a_name_that_is_no_folder_is_refused(name):
     with pytest.raises(LearningFailed, match="a model's name is"):
         own_folder(name)
+
+
+@pytest.mark.parametrize("name", ["faces-vae", "Sprites-VAE"])
+def test_a_shipped_models_name_is_taken(name):
+    with pytest.raises(LearningFailed, match=f"a model called {name} already, a shipped one; choose another"):
+        own_folder(name)
+
+
+def test_neither_own_clips_nor_an_import_take_a_shipped_models_place(tmp_path):
+    write_face_clips(tmp_path / "clips", count=2)
+    (tmp_path / "theirs.safetensors").write_bytes(b"")
+    for asked in (["train", "--clips", tmp_path / "clips"], ["import-drnet", tmp_path / "theirs.safetensors"]):
+        done = twofold(tmp_path, *asked, "--name", "faces-vae")
+        assert done.returncode == 1
+        assert "a model called faces-vae already" in " ".join(done.stderr.split())
+    assert not (tmp_path / "data" / "models").exists()
+
+
+def test_a_recipe_that_is_only_tried_leaves_the_shipped_model_in_its_place(monkeypatch, tmp_path):
+    begun = []
+    monkeypatch.setattr("twofold.learning._run", lambda recipe, *where: begun.append((recipe.name, recipe.steps)))
+    train_recipe("sprites_vae_again", None, steps=3)
+    train_recipe("sprites_vae_again", None)
+    assert begun == [("sprites-vae-trial", 3), ("sprites-vae", 9000)]
 
 
 def test_a_refused_name_is_one_line(tmp_path):
