@@ -41,6 +41,7 @@ class Places:
     data: Path | None = None  # the folder of the recipe's data set, where it has one
     begin: Path | None = None  # a model folder whose weights the run starts from
     device: str = "auto"
+    keep_unfinished: bool = False  # a new run puts one of its name that did not finish aside, else takes its place
 
 
 def find_recipe(name: str) -> Recipe:
@@ -116,6 +117,10 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         share_statistics(model, peers)
         folder = RunFolder(places.runs / recipe.name)
+        if resume and recipe.began_with is None:
+            recipe = replace(recipe, began_with=folder.began_with())
+        if places.keep_unfinished and not resume and peers.leads and (aside := folder.put_aside()) is not None:
+            listener.on_found(f"a run that did not finish was in {folder.path}; it is now {aside}")
         hooks = Hooks(
             on_step=listener.on_step,
             on_measure=listener.on_measure,
@@ -134,6 +139,7 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
             model.motion = motion_where_there_is_any(model, training, recipe.motion, listener)
         listener.on_stage("measuring")
         export(recipe, model, source, places.models / recipe.name)
+        folder.finish()
     return places.models / recipe.name
 
 

@@ -146,6 +146,7 @@ def _places(settings: Settings, data: Path | None, device: str | None) -> Places
         models=settings.own_models_dir,
         data=data,
         device=device or settings.device,
+        keep_unfinished=True,
     )
 
 
