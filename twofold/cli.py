@@ -294,7 +294,7 @@ def teach_motion(
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model's name, or its folder.")],
     data: Annotated[Path | None, typer.Option(help="Where the model's data set lies, or is drawn.")] = None,
-    quick: Annotated[bool, typer.Option(help="Seconds, not minutes: a first look, whose numbers say little.")] = False,
+    quick: Annotated[bool, typer.Option(help="Seconds, not minutes: a first look, which is not written.")] = False,
     passes: Annotated[
         int | None, typer.Option(min=0, help="Of the tests that draw one code; 5, or 0 for none.")
     ] = None,

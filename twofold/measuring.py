@@ -21,7 +21,10 @@ def evaluate_model(
     passes: int | None = None,
     only_fit: bool = False,
 ) -> None:
-    """Measure a model on held-out data, and write the numbers into its folder and, in a checkout, into docs/."""
+    """Measure a model on held-out data, and write the numbers into its folder and, in a checkout, into docs/.
+
+    Those of a first look are shown, and written nowhere: they would stand where good ones do.
+    """
     budget = Budget.quick() if quick else Budget()
     if passes is not None:
         budget = replace(budget, seeds=passes)
@@ -32,7 +35,7 @@ def evaluate_model(
             folder,
             data=data,
             cache=settings.data_dir / "data",
-            docs=None if quick else documentation_of(folder),
+            docs=documentation_of(folder),
             device=device or settings.device,
             budget=budget,
             command=f"twofold evaluate {model}"
@@ -40,6 +43,7 @@ def evaluate_model(
             + (" --only-fit" if only_fit else ""),
             read=reader(crop_of(folder), settings),
             only_fit=only_fit,
+            keep=not quick,
         )
     metrics = Table("measure", "", box=None)
     for name, value in flat_metrics(results).items():

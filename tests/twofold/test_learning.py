@@ -36,10 +36,13 @@ def test_own_clips_become_a_model_that_is_served_and_measured(tmp_path):
     used = twofold(tmp_path, "encode", clips / "face_1.mp4", "--local", "--model", "mine", "--json")
     assert json.loads(used.stdout)["frames"] == 48, used.stderr
 
+    folder = tmp_path / "data" / "models" / "mine"
+    assert "dB" in (folder / "README.md").read_text()
+    written = {path.name: path.read_bytes() for path in folder.iterdir()}
     measured = twofold(tmp_path, "evaluate", "mine", "--data", clips, "--quick")
     assert measured.returncode == 0, measured.stderr
-    card = (tmp_path / "data" / "models" / "mine" / "README.md").read_text()
-    assert "dB" in card
+    assert "reconstruction_psnr_db" in measured.stdout
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == written, "a first look is not written"
 
     other = twofold(tmp_path, "train", "--clips", clips, "--name", "mine", "--steps", "3", "--resume")
     assert other.returncode == 1
