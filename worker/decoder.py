@@ -22,11 +22,11 @@ from typing import Any
 import av.logging
 import numpy as np
 
-from jobs.magic import ACCEPTED, HEAD_BYTES, Container, sniff
+from jobs.magic import ACCEPTED, GIF, HEAD_BYTES, Container, sniff
 from worker.area import AreaScaler, Box, named_box
 from worker.faces import FaceFinder, Picture, follow_face
 from worker.order import DecodeOptions, Limits, Refusal
-from worker.pictures import prepare, read_pictures
+from worker.pictures import gif_ends, prepare, read_pictures
 from worker.video import declared_bytes, read_video
 
 # What the libraries import only when they first need it, by which time no file can be opened.
@@ -177,6 +177,8 @@ def recognise(file: FileIO) -> Container:
     size, declared = file.seek(0, 2), declared_bytes(head)
     if declared is not None and declared > size:
         raise Refusal("undecodable", f"the file is cut off: it says it has {declared} bytes, and {size} came")
+    if container is GIF and not gif_ends(file):
+        raise Refusal("undecodable", "the file is cut off: a GIF ends with a trailer, and this one has none")
     return container
 
 
