@@ -4,6 +4,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from io import BufferedReader, FileIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +122,6 @@ def gif_ends(file: FileIO) -> bool:
         reader.detach()
 
 
-def _skip_palette(reader: BufferedReader, packed: int) -> None:
+def _skip_palette(reader: BinaryIO, packed: int) -> None:
     if packed & 0x80:
         reader.seek(3 << (packed & 7) + 1, 1)
