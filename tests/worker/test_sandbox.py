@@ -45,6 +45,16 @@ except MemoryError:
 """
 
 
+INHERITED = """
+import resource
+from worker import decoder
+from worker.order import Limits
+resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+decoder.lock_down(Limits(seconds=60.0))
+print(*resource.getrlimit(resource.RLIMIT_CPU))
+"""
+
+
 MEASURED = """
 import resource, sys
 from jobs.errors import Problem
@@ -87,6 +97,11 @@ def test_a_locked_process_can_open_nothing_start_nothing_and_grow_no_further():
     # macOS keeps no limit on address space. A process needs a pipe to start, and that is refused anywhere.
     limited = ["memory"] if sys.platform == "linux" else []
     assert refused == ["open", "socket", "pipe", "process", *limited], said
+
+
+def test_a_lower_limit_that_was_there_before_stays():
+    said = subprocess.run([sys.executable, "-c", INHERITED], capture_output=True, text=True, timeout=60)
+    assert said.stdout.split() == ["29", "30"], said.stderr
 
 
 def test_the_process_knows_nothing_of_our_environment(monkeypatch):
