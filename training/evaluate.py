@@ -146,6 +146,7 @@ def evaluate(
     read: Reader | None = None,
     only_fit: bool = False,
     keep: bool = True,
+    bar: bool = True,
 ) -> dict[str, Any]:
     """Measure the model in `folder`; write its metrics, card and evaluation.json, and docs/results.md where given.
 
@@ -165,7 +166,7 @@ def evaluate(
         if not loaded.statistics.get("fit"):
             raise DataError(f"{loaded.name} keeps no scores of held-out clips, so that it calls nothing typical")
         results = measured_before(folder, loaded.digest)
-        with Progress() as progress:
+        with Progress(disable=not bar) as progress:
             judged = typical(loaded, open_held_out(kind, data, read), progress, budget.judged)
         told = origin(command, loaded.device, time.monotonic() - began)
         results["typical"] = asdict(judged) | {"measured": told}
@@ -175,7 +176,7 @@ def evaluate(
         return results
     drawable = open_drawable(loaded.config["data"].get("name", ""), data, cache, budget.pool)
     source: Source | None = None
-    with Progress() as progress:
+    with Progress(disable=not bar) as progress:
         if drawable:
             results = measure_swaps(loaded.model, drawable, cache, budget, progress)
             figure = swap_matrix(loaded.model, drawable, SEED + 1, progress)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -40,26 +41,36 @@ def train_recipe(
     resume: bool = False,
     device: str | None = None,
     steps: int | None = None,
+    as_json: bool = False,
 ) -> None:
     """Train a published recipe, and say where the model is."""
     try:
         recipe = find_recipe(name)
     except ValueError as error:
         raise LearningFailed(str(error)) from error
-    _run(trial(recipe, steps) if steps else recipe, data, begin, resume, device)
+    _run(trial(recipe, steps) if steps else recipe, data, begin, resume, device, as_json)
 
 
 def train_clips(
-    clips: Path, wish: Wish, *, begin: str | None = None, resume: bool = False, device: str | None = None
+    clips: Path,
+    wish: Wish,
+    *,
+    begin: str | None = None,
+    resume: bool = False,
+    device: str | None = None,
+    as_json: bool = False,
 ) -> None:
     """Train a model on a folder of videos, and say where it is, how good it became, and where its pictures are."""
     own_folder(wish.name)
     settings = Settings()
     places = replace(_places(settings, clips, device), begin=find_folder(begin, settings) if begin else None)
-    with readable_failures(), _bar() as bar, Interrupts() as interrupts:
+    with readable_failures(), _bar(as_json) as bar, Interrupts() as interrupts:
         listener = _telling(bar, "reading clips", None, interrupts)
         source = clips_source(clips, recipe_frames(wish.family), reader(wish.crop, settings))
         folder = train_own(source, wish, places, resume=resume, listener=listener)
+    if as_json:
+        print(json.dumps(made(folder)))
+        return
     measured = json.loads((folder / "config.json").read_text())["metrics"]
     print(f"held-out clips are redrawn at {measured['reconstruction_psnr_db']:.1f} dB; {folder / SAMPLES} shows some")
     print(f"{wish.name} is in {folder}; a running server offers it at once, `twofold models` lists it")
@@ -94,13 +105,22 @@ def reader(crop: str, settings: Settings) -> Reader | None:
     return read
 
 
-def _run(recipe: Recipe, data: Path | None, begin: str | None, resume: bool, device: str | None) -> None:
+def made(folder: Path) -> dict[str, Any]:
+    """Return what a machine is told of a new model."""
+    config = json.loads((folder / "config.json").read_text())
+    told = ("name", "family", "digest", "static_dim", "dynamic_dim", "metrics")
+    return {"folder": str(folder), **{key: config[key] for key in told}, "motion": bool(config.get("motion"))}
+
+
+def _run(recipe: Recipe, data: Path | None, begin: str | None, resume: bool, device: str | None, as_json: bool) -> None:
     settings = read_settings()
     places = replace(_places(settings, data, device), begin=find_folder(begin, settings) if begin else None)
-    with readable_failures(), _bar() as bar, Interrupts() as interrupts:
+    with readable_failures(), _bar(as_json) as bar, Interrupts() as interrupts:
         listener = _telling(bar, "starting", recipe.steps, interrupts)
         folder = run_recipe(recipe, places, resume=resume, listener=listener)
-    if rank_here() == 0:
+    if rank_here() == 0 and as_json:
+        print(json.dumps(made(folder)))
+    elif rank_here() == 0:
         print(f"{recipe.name} is in {folder}; `twofold up` serves it, `twofold models` lists it")
 
 
@@ -150,14 +170,16 @@ def _places(settings: Settings, data: Path | None, device: str | None) -> Places
     )
 
 
-def _bar() -> Progress:
+def _bar(quiet: bool = False) -> Progress:
+    """A bar on standard output, or nothing but what was found, on standard error."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[terms]}"),
         TimeRemainingColumn(),
-        disable=rank_here() > 0,  # of processes that train together, the first shows how it goes
+        console=Console(stderr=quiet),
+        disable=quiet or rank_here() > 0,  # of processes that train together, the first shows how it goes
     )
 
 

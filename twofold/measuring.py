@@ -1,5 +1,6 @@
 """`twofold evaluate`: the training room's measures, as a table."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ def evaluate_model(
     quick: bool = False,
     passes: int | None = None,
     only_fit: bool = False,
+    as_json: bool = False,
 ) -> None:
     """Measure a model on held-out data, and write the numbers into its folder and, in a checkout, into docs/.
 
@@ -44,7 +46,11 @@ def evaluate_model(
             read=reader(crop_of(folder), settings),
             only_fit=only_fit,
             keep=not quick,
+            bar=not as_json,
         )
+    if as_json:
+        print(json.dumps({"model": folder.name, "metrics": flat_metrics(results), **results}))
+        return
     metrics = Table("measure", "", box=None)
     for name, value in flat_metrics(results).items():
         metrics.add_row(name, f"{value:.3f}")

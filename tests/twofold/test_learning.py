@@ -39,15 +39,31 @@ def test_own_clips_become_a_model_that_is_served_and_measured(tmp_path):
     folder = tmp_path / "data" / "models" / "mine"
     assert "dB" in (folder / "README.md").read_text()
     written = {path.name: path.read_bytes() for path in folder.iterdir()}
-    measured = twofold(tmp_path, "evaluate", "mine", "--data", clips, "--quick")
+    measured = twofold(tmp_path, "evaluate", "mine", "--data", clips, "--quick", "--json")
     assert measured.returncode == 0, measured.stderr
-    assert "reconstruction_psnr_db" in measured.stdout
+    numbers = json.loads(measured.stdout)
+    assert numbers["model"] == "mine"
+    assert (
+        numbers["metrics"]["reconstruction_psnr_db"]
+        == json.loads(written["config.json"])["metrics"]["reconstruction_psnr_db"]
+    )
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == written, "a first look is not written"
 
     other = twofold(tmp_path, "train", "--clips", clips, "--name", "mine", "--steps", "3", "--resume")
     assert other.returncode == 1
     assert "steps" in other.stderr
     assert "Traceback" not in other.stderr
+
+
+def test_a_machine_that_trains_is_told_of_the_model_alone(tmp_path):
+    clips = tmp_path / "clips"
+    write_face_clips(clips, count=2)
+    done = twofold(tmp_path, "train", "--clips", clips, "--name", "mine", "--steps", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    told, folder = json.loads(done.stdout), tmp_path / "data" / "models" / "mine"
+    config = json.loads((folder / "config.json").read_text())
+    assert (told["folder"], told["name"], told["digest"]) == (str(folder), "mine", config["digest"])
+    assert "2 videos" in done.stderr, "what was found is beside it"
 
 
 def test_a_folder_without_videos_is_told(tmp_path):
