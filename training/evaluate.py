@@ -146,12 +146,14 @@ def evaluate(
     command: str = "",
     read: Reader | None = None,
     only_fit: bool = False,
+    keep: bool = True,
+    bar: bool = True,
 ) -> dict[str, Any]:
     """Measure the model in `folder`; write its metrics, card and evaluation.json, and docs/results.md where given.
 
     `read` reads a person's own videos, where that is not done in the usual way. `only_fit` measures what is called
-    typical and keeps all other numbers, which must be of these weights. Nothing written enters the model's
-    digest. Judges are kept in `cache`.
+    typical and keeps all other numbers, which must be of these weights. Without `keep` nothing is
+    written. Nothing written enters the model's digest. Judges are kept in `cache`.
 
     Raises:
         CheckpointError: the folder holds no model.
@@ -167,15 +169,17 @@ def evaluate(
         if not loaded.statistics.get("fit"):
             raise DataError(f"{loaded.name} keeps no scores of held-out clips, so that it calls nothing typical")
         results = measured_before(folder, loaded.digest)
-        with Progress() as progress:
+        with Progress(disable=not bar) as progress:
             judged = typical(loaded, open_held_out(kind, data, read), progress, budget.judged)
         told = origin(command, loaded.device, time.monotonic() - began)
         results["typical"] = asdict(judged) | {"measured": told}
-        Report.of(loaded, results, results.pop("measured")).write(folder, docs)
+        report = Report.of(loaded, results, results.pop("measured"))
+        if keep:
+            report.write(folder, docs)
         return results
     drawable = open_drawable(loaded.config["data"].get("name", ""), data, cache, budget.pool)
     source: Source | None = None
-    with Progress() as progress:
+    with Progress(disable=not bar) as progress:
         if drawable:
             results = measure_swaps(loaded.model, drawable, cache, budget, progress)
             figure = swap_matrix(loaded.model, drawable, SEED + 1, progress)
@@ -208,7 +212,8 @@ def evaluate(
     drawn = (("swaps", figure), ("paths", paths), ("probes", chart), ("futures", strips))
     figures = {name: picture for name, picture in drawn if picture}
     measured = origin(command, loaded.device, time.monotonic() - began)
-    Report.of(loaded, results, measured).write(folder, docs, figures)
+    if keep:
+        Report.of(loaded, results, measured).write(folder, docs, figures)
     return results
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.disentangler import Disentangler
 from training.data.pool import Clips
@@ -82,7 +82,7 @@ def train(
     of it each with noise of their own, and end with the same weights; one of them keeps the folder.
 
     Raises:
-        NonFiniteLoss: before the optimizer steps; the folder keeps the last good checkpoint.
+        NonFiniteLoss: before anything is kept that it touched; the folder keeps the last good checkpoint.
         ResumeMismatch: the folder holds another run.
         UnevenShares: the recipe's batch does not divide among the peers.
 
@@ -95,6 +95,7 @@ def train(
     model.train()
     looking = Looking(hooks, folder, recipe.patience * recipe.measure_every, resume)
     saved_at, clock = time.monotonic(), Speedometer(recipe.batch * recipe.clip_frames)
+    every, latest = looks_every(device), dict[str, Tensor]()
     while step < recipe.steps and not peers.any(hooks.should_stop()):
         torch.manual_seed(seed_of(recipe.seed + peers.rank, step))
         generator = torch.Generator().manual_seed(seed_of(recipe.seed, step))
@@ -104,33 +105,33 @@ def train(
             rate = cosine_with_warmup(step, recipe.steps, recipe.warmup, recipe.cycles)
             group["lr"] = recipe.learning_rate * rate
         losses = objective(model, frames, step / recipe.steps)
-        latest: dict[str, Tensor] = {}
+        latest = {}
         while (terms := following(losses, device)) is not None:
             optimizer.zero_grad(set_to_none=True)
             terms.loss.backward()  # type: ignore[no-untyped-call]
             peers.average_gradients(model.parameters())
             latest |= terms.shown
-            # Reading the loss waits for a GPU, so it is read there only now and then.
-            if device.type == "cpu" or step % LOG_EVERY == 0:
+            if step % every == 0:
                 check_finite(peers.average({"loss": terms.loss})["loss"], latest, step)
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.largest_gradient)
             optimizer.step()  # what has no gradient stays as it is, its moments too
-            loss = terms.loss
         step += 1
         clock.tick()
-        if step % LOG_EVERY == 0 or device.type == "cpu":
+        if step % every == 0:
             shown = {name: float(value) for name, value in peers.average(latest).items()}
             hooks.on_step(step, shown, clock.frames_per_second)
             if step % LOG_EVERY == 0 and peers.leads:
                 folder.log({"step": step, **shown, "frames_per_second": clock.frames_per_second})
         if step % recipe.measure_every == 0 or step == recipe.steps:
+            check_weights(model, latest, step)
             looking.look(step, model)
             if peers.any(looking.enough(step)):
                 break
         if peers.leads and time.monotonic() - saved_at > CHECKPOINT_SECONDS:
-            check_finite(loss, latest, step)
+            check_weights(model, latest, step)
             folder.save(step, model, optimizer)
             saved_at = time.monotonic()
+    check_weights(model, latest, step)
     if peers.leads:
         folder.save(step, model, optimizer)
     if recipe.patience:
@@ -178,6 +179,11 @@ def seed_of(seed: int, step: int) -> int:
     return (seed * 1_000_003 + step) % 2**63
 
 
+def looks_every(device: torch.device) -> int:
+    """How many steps lie between two looks at the loss: to read it waits for a GPU, so that is done now and then."""
+    return 1 if device.type == "cpu" else LOG_EVERY
+
+
 def following(losses: Iterator[Terms], device: torch.device) -> Terms | None:
     """The next loss of a step, in the precision of the device; None after the last."""
     with precision(device):
@@ -192,11 +198,32 @@ def check_finite(loss: Float[Tensor, ""], shown: Mapping[str, Tensor], step: int
 
     """
     if not math.isfinite(float(loss.detach())):
-        terms = ", ".join(f"{name} {float(value):.4g}" for name, value in shown.items())
-        raise NonFiniteLoss(
-            f"the loss is not finite at step {step} ({terms}); the last good checkpoint is kept: resume "
-            "with a lower learning rate, or look for broken clips"
-        )
+        raise NonFiniteLoss(_not_finite("the loss is not finite at", shown, step))
+
+
+def check_weights(model: nn.Module, shown: Mapping[str, Tensor], step: int) -> None:
+    """Refuse to keep weights that a step with a NaN or infinite gradient has made, though nobody looked at it.
+
+    Raises:
+        NonFiniteLoss: some are not finite; they never are again.
+
+    """
+    if not all_finite(model):
+        raise NonFiniteLoss(_not_finite("the weights are not finite after", shown, step))
+
+
+def all_finite(module: nn.Module) -> bool:
+    """Whether no weight and no running statistic is NaN or infinite."""
+    numbers = [value for value in module.state_dict().values() if value.is_floating_point()]
+    return bool(torch.stack([value.isfinite().all() for value in numbers]).all())
+
+
+def _not_finite(what: str, shown: Mapping[str, Tensor], step: int) -> str:
+    terms = ", ".join(f"{name} {float(value):.4g}" for name, value in shown.items())
+    return (
+        f"{what} step {step} ({terms}); the last good checkpoint is kept: resume with a lower learning rate, or look "
+        "for broken clips"
+    )
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from models.motion import Motion, MotionConfig
 from training.data.errors import DataError
 from training.data.pool import Clips
 from training.errors import NonFiniteLoss
-from training.loop import evaluating, precision, seed_of
+from training.loop import all_finite, evaluating, precision, seed_of
 from training.recipe import MotionRecipe
 from training.schedule import cosine_with_warmup
 
@@ -146,7 +146,7 @@ def train_motion(
 
     Raises:
         DataError: no clip is long enough.
-        NonFiniteLoss: the loss is not finite.
+        NonFiniteLoss: the loss is not finite, or what the last step made of the weights.
 
     """
     recipe = fitting(recipe, clips)
@@ -178,6 +178,8 @@ def train_motion(
         torch.nn.utils.clip_grad_norm_(motion.parameters(), 1.0)
         optimizer.step()
         on_step(step + 1, terms)
+    if not all_finite(motion):  # the last step's gradient was not
+        raise NonFiniteLoss("the motion's weights are not finite after its last step: lower its learning rate")
     motion.eval().requires_grad_(False)
     motion.get_buffer("widening").fill_(calibrated(motion, runs.static[:kept], runs.dynamic[:kept], observed))
     return motion

@@ -16,6 +16,7 @@ from training.errors import ResumeMismatch
 from training.recipe import Recipe
 
 STATE, BEST = "state.safetensors", "best.safetensors"
+FINISHED = "finished"  # an empty file: the run's model has been written
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,17 @@ class RunFolder:
             (self.path / STATE).unlink(missing_ok=True)
             (self.path / BEST).unlink(missing_ok=True)
             (self.path / "log.jsonl").unlink(missing_ok=True)
+            (self.path / FINISHED).unlink(missing_ok=True)
             write_atomically(record, json.dumps(stated, indent=1).encode())
             return
         if not record.is_file():
             raise ResumeMismatch(f"{self.path} holds no run to resume; start it without --resume")
         begun = json.loads(record.read_text())
         changed = [key for key in stated if begun.get(key) != stated[key]]
+        if changed == ["began_with"] and recipe.began_with is None:
+            raise ResumeMismatch(
+                f"{self.path} holds a run that began with {begun['began_with']} and has no checkpoint: say --from again"
+            )
         if changed:
             raise ResumeMismatch(
                 f"{self.path} holds a run with other {', '.join(changed)}; start afresh without --resume"
@@ -104,8 +110,29 @@ class RunFolder:
 
     def begun_steps(self) -> int | None:
         """How many steps the run that the folder holds was to take, if it holds any."""
+        begun = self._begun()
+        return int(begun["steps"]) if begun else None
+
+    def began_with(self) -> str | None:
+        """Whose weights the run began with, where a checkpoint holds what has become of them."""
+        return self._begun().get("began_with") if (self.path / STATE).is_file() else None
+
+    def _begun(self) -> dict[str, Any]:
         record = self.path / "recipe.json"
-        return int(json.loads(record.read_text())["steps"]) if record.is_file() else None
+        return dict(json.loads(record.read_text())) if record.is_file() else {}
+
+    def finish(self) -> None:
+        """Note that the run's model has been written: nobody will go on with it."""
+        (self.path / FINISHED).touch()
+
+    def put_aside(self) -> Path | None:
+        """Move a run that did not finish to the same name with the next free number; returns where it is now."""
+        if not (self.path / STATE).is_file() or (self.path / FINISHED).is_file():
+            return None
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.{number}")).exists():
+            number += 1
+        return self.path.rename(aside)
 
     def entries(self) -> list[dict[str, Any]]:
         """The lines of the run's log."""

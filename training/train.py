@@ -29,6 +29,8 @@ from training.run import RunFolder
 from training.sources import Source, kind_of, open_source
 from training.statistics import keep_spread, statistics_of
 
+TRIAL = "-trial"  # what a published recipe's model is called that had fewer steps: it takes no other's place
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Places:
@@ -39,6 +41,7 @@ class Places:
     data: Path | None = None  # the folder of the recipe's data set, where it has one
     begin: Path | None = None  # a model folder whose weights the run starts from
     device: str = "auto"
+    keep_unfinished: bool = False  # a new run puts one of its name that did not finish aside, else takes its place
 
 
 def find_recipe(name: str) -> Recipe:
@@ -57,6 +60,11 @@ def shortened(recipe: Recipe, steps: int) -> Recipe:
     """The recipe with another number of steps, in one cycle; its motion is taught no longer than that either."""
     motion = replace(recipe.motion, steps=min(recipe.motion.steps, steps), runs=min(recipe.motion.runs, 2 * steps))
     return replace(recipe, steps=steps, cycles=1, motion=motion)
+
+
+def trial(recipe: Recipe, steps: int) -> Recipe:
+    """A published recipe with another number of steps; with fewer ones its model has a name of its own."""
+    return replace(shortened(recipe, steps), name=recipe.name + (TRIAL if steps < recipe.steps else ""))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -113,6 +121,10 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         share_statistics(model, peers)
         folder = RunFolder(places.runs / recipe.name)
+        if resume and recipe.began_with is None:
+            recipe = replace(recipe, began_with=folder.began_with())
+        if places.keep_unfinished and not resume and peers.leads and (aside := folder.put_aside()) is not None:
+            listener.on_found(f"a run that did not finish was in {folder.path}; it is now {aside}")
         hooks = Hooks(
             on_step=listener.on_step,
             on_measure=listener.on_measure,
@@ -131,6 +143,7 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
             model.motion = motion_where_there_is_any(model, training, recipe.motion, listener)
         listener.on_stage("measuring")
         export(recipe, model, source, places.models / recipe.name)
+        folder.finish()
     return places.models / recipe.name
 
 
@@ -255,9 +268,8 @@ def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) ->
 
 def told(recipe: Recipe) -> dict[str, Any]:
     """What the model's config says of the run: a published recipe's name, and how far it was followed."""
-    published = next(
-        (name for name, make in RECIPES.items() if (make().name, make().loss) == (recipe.name, recipe.loss)), None
-    )
+    followed = (recipe.name.removesuffix(TRIAL), recipe.loss)
+    published = next((name for name, make in RECIPES.items() if (make().name, make().loss) == followed), None)
     return {
         "recipe": published,
         "steps": recipe.steps,

@@ -225,12 +225,13 @@ def train(
     dynamic_dim: Annotated[
         int | None, typer.Option(min=1, help="Of --clips: numbers of the dynamic code; else the clips say.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Fewer steps than the recipe's, to try it.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Fewer steps than the recipe's: NAME-trial.")] = None,
     begin: Annotated[
         str | None, typer.Option("--from", help="Start from this model's weights, by name or folder.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
     device: Device = None,
+    as_json: AsJson = False,
 ) -> None:
     """Learn a model: a published recipe, or your own clips."""
     if (recipe is None) == (clips is None):
@@ -250,9 +251,9 @@ def train(
             static_dim=static_dim,
             dynamic_dim=dynamic_dim,
         )
-        train_clips(clips, wish, begin=begin, resume=resume, device=device)
+        train_clips(clips, wish, begin=begin, resume=resume, device=device, as_json=as_json)
     elif recipe is not None:
-        train_recipe(recipe, data, begin=begin, resume=resume, device=device, steps=steps)
+        train_recipe(recipe, data, begin=begin, resume=resume, device=device, steps=steps, as_json=as_json)
 
 
 @app.command("import-drnet", rich_help_panel=LEARN)
@@ -294,7 +295,7 @@ def teach_motion(
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model's name, or its folder.")],
     data: Annotated[Path | None, typer.Option(help="Where the model's data set lies, or is drawn.")] = None,
-    quick: Annotated[bool, typer.Option(help="Seconds, not minutes: a first look, whose numbers say little.")] = False,
+    quick: Annotated[bool, typer.Option(help="Seconds, not minutes: a first look, which is not written.")] = False,
     passes: Annotated[
         int | None, typer.Option(min=0, help="Of the tests that draw one code; 5, or 0 for none.")
     ] = None,
@@ -302,11 +303,12 @@ def evaluate(
         bool, typer.Option("--only-fit", help="What is called typical, anew; all other numbers are kept.")
     ] = False,
     device: Device = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure a model on held-out data, and write it into its card."""
     from twofold.measuring import evaluate_model
 
-    evaluate_model(model, data, device=device, quick=quick, passes=passes, only_fit=only_fit)
+    evaluate_model(model, data, device=device, quick=quick, passes=passes, only_fit=only_fit, as_json=as_json)
 
 
 @app.command(rich_help_panel=SERVE)

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jobs.catalogue import Catalogue
+from jobs.catalogue import Catalogue, zoo
 from jobs.errors import TwofoldError
 from jobs.settings import Settings, read_settings
 from models.checkpoint import CheckpointError, save_model
@@ -23,7 +24,7 @@ from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.peers import rank_here
 from training.recipe import Recipe
 from training.sources import clips_source
-from training.train import Interrupts, Listener, Places, find_recipe, run_recipe, shortened, teach_motion
+from training.train import Interrupts, Listener, Places, find_recipe, run_recipe, teach_motion, trial
 
 FACE_SECONDS = 1800.0  # to decode one video and to look for faces in it; it is the user's own
 
@@ -40,26 +41,36 @@ def train_recipe(
     resume: bool = False,
     device: str | None = None,
     steps: int | None = None,
+    as_json: bool = False,
 ) -> None:
     """Train a published recipe, and say where the model is."""
     try:
         recipe = find_recipe(name)
     except ValueError as error:
         raise LearningFailed(str(error)) from error
-    _run(shortened(recipe, steps) if steps else recipe, data, begin, resume, device)
+    _run(trial(recipe, steps) if steps else recipe, data, begin, resume, device, as_json)
 
 
 def train_clips(
-    clips: Path, wish: Wish, *, begin: str | None = None, resume: bool = False, device: str | None = None
+    clips: Path,
+    wish: Wish,
+    *,
+    begin: str | None = None,
+    resume: bool = False,
+    device: str | None = None,
+    as_json: bool = False,
 ) -> None:
     """Train a model on a folder of videos, and say where it is, how good it became, and where its pictures are."""
     own_folder(wish.name)
     settings = Settings()
     places = replace(_places(settings, clips, device), begin=find_folder(begin, settings) if begin else None)
-    with readable_failures(), _bar() as bar, Interrupts() as interrupts:
+    with readable_failures(), _bar(as_json) as bar, Interrupts() as interrupts:
         listener = _telling(bar, "reading clips", None, interrupts)
         source = clips_source(clips, recipe_frames(wish.family), reader(wish.crop, settings))
         folder = train_own(source, wish, places, resume=resume, listener=listener)
+    if as_json:
+        print(json.dumps(made(folder)))
+        return
     measured = json.loads((folder / "config.json").read_text())["metrics"]
     print(f"held-out clips are redrawn at {measured['reconstruction_psnr_db']:.1f} dB; {folder / SAMPLES} shows some")
     print(f"{wish.name} is in {folder}; a running server offers it at once, `twofold models` lists it")
@@ -94,13 +105,22 @@ def reader(crop: str, settings: Settings) -> Reader | None:
     return read
 
 
-def _run(recipe: Recipe, data: Path | None, begin: str | None, resume: bool, device: str | None) -> None:
+def made(folder: Path) -> dict[str, Any]:
+    """Return what a machine is told of a new model."""
+    config = json.loads((folder / "config.json").read_text())
+    told = ("name", "family", "digest", "static_dim", "dynamic_dim", "metrics")
+    return {"folder": str(folder), **{key: config[key] for key in told}, "motion": bool(config.get("motion"))}
+
+
+def _run(recipe: Recipe, data: Path | None, begin: str | None, resume: bool, device: str | None, as_json: bool) -> None:
     settings = read_settings()
     places = replace(_places(settings, data, device), begin=find_folder(begin, settings) if begin else None)
-    with readable_failures(), _bar() as bar, Interrupts() as interrupts:
+    with readable_failures(), _bar(as_json) as bar, Interrupts() as interrupts:
         listener = _telling(bar, "starting", recipe.steps, interrupts)
         folder = run_recipe(recipe, places, resume=resume, listener=listener)
-    if rank_here() == 0:
+    if rank_here() == 0 and as_json:
+        print(json.dumps(made(folder)))
+    elif rank_here() == 0:
         print(f"{recipe.name} is in {folder}; `twofold up` serves it, `twofold models` lists it")
 
 
@@ -146,17 +166,20 @@ def _places(settings: Settings, data: Path | None, device: str | None) -> Places
         models=settings.own_models_dir,
         data=data,
         device=device or settings.device,
+        keep_unfinished=True,
     )
 
 
-def _bar() -> Progress:
+def _bar(quiet: bool = False) -> Progress:
+    """A bar on standard output, or nothing but what was found, on standard error."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[terms]}"),
         TimeRemainingColumn(),
-        disable=rank_here() > 0,  # of processes that train together, the first shows how it goes
+        console=Console(stderr=quiet),
+        disable=quiet or rank_here() > 0,  # of processes that train together, the first shows how it goes
     )
 
 
@@ -196,11 +219,15 @@ def own_folder(name: str) -> Path:
     """Return where a person's own model of this name lies.
 
     Raises:
-        LearningFailed: a name that is no plain name of a folder.
+        LearningFailed: a name that is no plain name of a folder, or a shipped model's, which it would hide.
 
     """
     if not re.fullmatch(r"\w[\w.-]{0,63}", name):
         raise LearningFailed(f"a model's name is up to 64 letters, digits, - _ and ., not {name!r:.80}")
+    shipped = zoo()
+    # Names are compared in small letters, for some file systems hold these to be the same.
+    if shipped is not None and name.lower() in {folder.name.lower() for folder in shipped.iterdir()}:
+        raise LearningFailed(f"there is a model called {name} already, a shipped one; choose another name")
     return read_settings().own_models_dir / name
 
 

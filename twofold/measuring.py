@@ -1,5 +1,6 @@
 """`twofold evaluate`: the training room's measures, as a table."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +21,12 @@ def evaluate_model(
     quick: bool = False,
     passes: int | None = None,
     only_fit: bool = False,
+    as_json: bool = False,
 ) -> None:
-    """Measure a model on held-out data, and write the numbers into its folder and, in a checkout, into docs/."""
+    """Measure a model on held-out data, and write the numbers into its folder and, in a checkout, into docs/.
+
+    Those of a first look are shown, and written nowhere: they would stand where good ones do.
+    """
     budget = Budget.quick() if quick else Budget()
     if passes is not None:
         budget = replace(budget, seeds=passes)
@@ -32,7 +37,7 @@ def evaluate_model(
             folder,
             data=data,
             cache=settings.data_dir / "data",
-            docs=None if quick else documentation_of(folder),
+            docs=documentation_of(folder),
             device=device or settings.device,
             budget=budget,
             command=f"twofold evaluate {model}"
@@ -40,7 +45,12 @@ def evaluate_model(
             + (" --only-fit" if only_fit else ""),
             read=reader(crop_of(folder), settings),
             only_fit=only_fit,
+            keep=not quick,
+            bar=not as_json,
         )
+    if as_json:
+        print(json.dumps({"model": folder.name, "metrics": flat_metrics(results), **results}))
+        return
     metrics = Table("measure", "", box=None)
     for name, value in flat_metrics(results).items():
         metrics.add_row(name, f"{value:.3f}")

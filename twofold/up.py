@@ -67,7 +67,7 @@ def run_children(settings: Settings, listener: socket.socket) -> None:
 
 
 def tend_until_ready(children: Sequence[Child], address: str) -> None:
-    """Start the children and wait until the API says that a warm worker has announced itself.
+    """Start the children and wait until the API says that warm workers have announced themselves.
 
     Raises:
         ConfigurationError: one of them keeps dying, or it takes too long.

@@ -22,11 +22,11 @@ from typing import Any
 import av.logging
 import numpy as np
 
-from jobs.magic import ACCEPTED, HEAD_BYTES, Container, sniff
+from jobs.magic import ACCEPTED, GIF, HEAD_BYTES, Container, sniff
 from worker.area import AreaScaler, Box, named_box
 from worker.faces import FaceFinder, Picture, follow_face
 from worker.order import DecodeOptions, Limits, Refusal
-from worker.pictures import prepare, read_pictures
+from worker.pictures import gif_ends, prepare, read_pictures
 from worker.video import declared_bytes, read_video
 
 # What the libraries import only when they first need it, by which time no file can be opened.
@@ -81,13 +81,20 @@ def lock_down(limits: Limits) -> None:
         ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         # A count of processes is the user's, not the process's, so only none at all means the same everywhere.
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-        memory = MEMORY_BASE + MEMORY_PER_PIXEL * limits.frame_pixels
+        memory = within_inherited(resource.RLIMIT_AS, MEMORY_BASE + MEMORY_PER_PIXEL * limits.frame_pixels)
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    seconds = max(1, round(limits.seconds))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    seconds = within_inherited(resource.RLIMIT_CPU, max(1, round(limits.seconds)) + 1)
+    # The soft one comes first, for its signal says what it was that took too long.
+    resource.setrlimit(resource.RLIMIT_CPU, (max(1, seconds - 1), seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))  # what is open stays open; nothing else ever will be
+
+
+def within_inherited(kind: int, wanted: int) -> int:
+    """The limit that is wanted, or a lower one that this process was started under: no process may raise that."""
+    hard = resource.getrlimit(kind)[1]
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
 class Outbox:
@@ -177,6 +184,8 @@ def recognise(file: FileIO) -> Container:
     size, declared = file.seek(0, 2), declared_bytes(head)
     if declared is not None and declared > size:
         raise Refusal("undecodable", f"the file is cut off: it says it has {declared} bytes, and {size} came")
+    if container is GIF and not gif_ends(file):
+        raise Refusal("undecodable", "the file is cut off: a GIF ends with a trailer, and this one has none")
     return container
 
 

@@ -1,8 +1,10 @@
 """Reads still and animated pictures (PNG, APNG, GIF, WebP, JPEG) with Pillow. Runs in the decoder process only."""
 
+import struct
 import warnings
 from collections.abc import Iterator
-from io import FileIO
+from io import BufferedReader, FileIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,9 @@ from worker.video import check_size, on_black
 
 LATE_PLUGINS = (MpoImagePlugin, WebPImagePlugin)  # what `Image.preinit` leaves out
 # What Pillow's parsers raise on broken files; none of it is about us, for nothing of ours runs in there.
-PARSER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
+PARSER_ERRORS = (
+    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, struct.error
+)  # fmt: skip
 UNSET_DELAY = 0.1  # seconds a frame is shown that asks for no time at all, as browsers do
 
 
@@ -87,3 +91,37 @@ def _frames(image: Image.Image) -> Iterator[StillPicture]:
         if not getattr(image, "is_animated", False):
             return
         index += 1
+
+
+def gif_ends(file: FileIO) -> bool:
+    """Whether a GIF has its trailer: cut between two frames, it would pass for a shorter one.
+
+    What stands behind the trailer, and stray bytes between blocks, are passed over, as decoders do.
+    """
+    file.seek(0)
+    reader = BufferedReader(file)
+    try:
+        head = reader.read(13)
+        if len(head) < 13:
+            return False
+        _skip_palette(reader, head[10])
+        while introducer := reader.read(1):
+            if introducer == b";":
+                return True
+            if introducer == b",":  # a picture: place, size, its own palette, the least size of its code words
+                _skip_palette(reader, (reader.read(9) or b"\0")[-1])
+                reader.seek(1, 1)
+            elif introducer == b"!":
+                reader.seek(1, 1)  # the extension's label
+            else:
+                continue
+            while (length := reader.read(1) or b"\0") != b"\0":
+                reader.seek(length[0], 1)
+        return False
+    finally:
+        reader.detach()
+
+
+def _skip_palette(reader: BinaryIO, packed: int) -> None:
+    if packed & 0x80:
+        reader.seek(3 << (packed & 7) + 1, 1)

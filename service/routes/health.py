@@ -25,7 +25,7 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """Redis answers, and workers have announced warm models."""
+    """Redis answers, and for every kind of job there is a worker with a warm model."""
 
     status: str = "ready"
     workers: dict[str, int]
@@ -39,12 +39,20 @@ async def livez() -> Alive:
 
 @get_and_head(router, "/readyz", responses=described(400, 403, 503), openapi_extra=OPEN)
 def readyz(parts: PartsDep) -> Ready:
-    """Say whether a job would be run: Redis answers and a warm worker has announced itself."""
+    """Say whether a job would be run: Redis answers and a warm worker of each queue has announced itself.
+
+    That of training is counted, and not waited for: it makes no other job wait.
+    """
     try:
         workers = announced(parts.store.redis)
     except RedisError as error:
         raise unavailable(error) from error
-    if not workers:
-        raise Unavailable("no worker with a loaded model has announced itself", headers={"Retry-After": "2"})
     here = QUEUES if parts.settings.training else SERVED
-    return Ready(workers={queue: sum(worker.queue == queue for worker in workers) for queue in here})
+    found = {queue: sum(worker.queue == queue for worker in workers) for queue in here}
+    missing = [queue for queue in SERVED if not found[queue]]
+    if missing:
+        raise Unavailable(
+            f"no worker with a loaded model has announced itself for {' and '.join(missing)} jobs",
+            headers={"Retry-After": "2"},
+        )
+    return Ready(workers=found)

@@ -177,5 +177,6 @@ def served(_served: Served, redis_url: str) -> Served:
 
 @pytest.fixture
 def warm(served: Served) -> Served:
-    announce(served.store.redis, WarmWorker("w1", "batch", "cpu", {"tiny": DIGEST}), 30)
+    for name, queue in (("w1", "batch"), ("w2", "interactive")):
+        announce(served.store.redis, WarmWorker(name, queue, "cpu", {"tiny": DIGEST}), 30)
     return served

@@ -8,19 +8,37 @@ import pytest
 
 from jobs.errors import ConfigurationError, Problem
 from jobs.settings import Settings
-from jobs.workers import withdraw
+from jobs.workers import WarmWorker, announce, withdraw
 from service.app import WEB, create_app
+from tests.service.conftest import DIGEST
 
 MP4 = b"\x00\x00\x00\x18ftypisom" + bytes(3000)
 
 
-def test_the_service_is_alive_without_workers_and_ready_with_one(warm):
+def test_the_service_is_alive_without_workers_and_ready_with_one_a_queue(warm):
     assert warm.http.get("/livez").json() == {"status": "alive"}
-    assert warm.http.get("/readyz").json() == {"status": "ready", "workers": {"interactive": 0, "batch": 1}}
-    withdraw(warm.store.redis, "w1")
-    answer = warm.http.get("/readyz")
-    assert answer.status_code == 503
-    assert "worker" in answer.json()["detail"]
+    assert warm.http.get("/readyz").json() == {"status": "ready", "workers": {"interactive": 1, "batch": 1}}
+    for name, missing in (("w1", "for batch jobs"), ("w2", "for interactive and batch jobs")):
+        withdraw(warm.store.redis, name)
+        answer = warm.http.get("/readyz")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+        assert missing in answer.json()["detail"]
+        assert warm.http.get("/livez").status_code == 200
+
+
+def test_a_worker_for_training_alone_makes_nothing_ready(make_served):
+    served = make_served(training=True)
+    announce(served.store.redis, WarmWorker("learner", "training", "cpu", {"tiny": DIGEST}), 30)
+    try:
+        assert served.http.get("/readyz").status_code == 503
+        for name, queue in (("w1", "batch"), ("w2", "interactive")):
+            announce(served.store.redis, WarmWorker(name, queue, "cpu", {"tiny": DIGEST}), 30)
+        assert served.http.get("/readyz").json()["workers"] == {"interactive": 1, "batch": 1, "training": 1}
+        withdraw(served.store.redis, "learner")
+        assert served.http.get("/readyz").json()["workers"] == {"interactive": 1, "batch": 1, "training": 0}
+    finally:
+        for name in ("learner", "w1", "w2"):
+            withdraw(served.store.redis, name)
 
 
 def test_without_redis_it_lives_is_not_ready_and_deletes_what_is_sent(make_served):

@@ -62,7 +62,8 @@ def worked(_redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("contract")
     with serving(folder, redis_url=_redis_server, wait_max=0.5, queue_limit=10**6) as served:
         served.store.redis.flushall()
-        announce(served.store.redis, WarmWorker("w1", "batch", "cpu", {"tiny": DIGEST}), 3600)
+        for name, queue in (("w1", "batch"), ("w2", "interactive")):
+            announce(served.store.redis, WarmWorker(name, queue, "cpu", {"tiny": DIGEST}), 3600)
         ended = threading.Event()
 
         def work() -> None:

@@ -27,8 +27,8 @@ def test_the_queue_is_told_by_its_depth_and_age(warm):
     assert (now["twofold_queue_jobs", "batch"], now["twofold_queue_jobs", "interactive"]) == (1, 0)
     assert 0 < now["twofold_queue_oldest_seconds", "batch"] < 60
     assert now["twofold_running_jobs",] == 1
-    assert now["twofold_workers", "cpu", "batch"] == 1
-    assert now["twofold_models_loaded", "tiny"] == 1
+    assert now["twofold_workers", "cpu", "batch"] == now["twofold_workers", "cpu", "interactive"] == 1
+    assert now["twofold_models_loaded", "tiny"] == 2
 
 
 def test_jobs_that_ended_are_counted_by_kind_status_and_problem(served):

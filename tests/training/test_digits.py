@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from training.data.digits import Actors, MovingDigits, bounced, read_digits
+from training.data.digits import DIGESTS, Actors, MovingDigits, bounced, read_digits
 from training.data.errors import DataError
 from training.data.idx import read_idx
 
@@ -19,8 +19,9 @@ def idx(shape, values) -> bytes:
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """Two pictures a split, a full square and a dot, in the exact format."""
+def folder(tmp_path, monkeypatch):
+    """Two pictures a split, a full square and a dot, in the exact format, and let pass as if they were MNIST's."""
+    monkeypatch.setattr("training.data.digits.DIGESTS", {})
     for name, first in (("train", 200), ("t10k", 100)):
         pixels = [first] * 28 * 28 + [0] * (28 * 14 + 14) + [255] + [0] * (28 * 14 - 15)
         (tmp_path / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx((2, 28, 28), pixels)))
@@ -66,6 +67,12 @@ def test_broken_files_are_named(tmp_path, content, said):
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(DataError, match=r"neither train-images-idx3-ubyte nor train-images-idx3-ubyte\.gz"):
         MovingDigits.load(tmp_path, "train")
+
+
+def test_files_that_are_not_mnists_are_refused(folder, monkeypatch):
+    monkeypatch.setattr("training.data.digits.DIGESTS", DIGESTS)
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz has, unpacked, SHA-256 \w+, expected ba8910"):
+        read_digits(folder, "train", 28)
 
 
 def test_the_real_digits_are_read(shared_data):

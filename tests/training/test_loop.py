@@ -153,6 +153,39 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_keeps_the_checkpoin
     assert torch.equal(weights(restored), weights(good))
 
 
+@pytest.mark.parametrize(
+    ("ending", "found", "kept"),
+    [("the last step", 6, 3), ("an interrupt", 5, 3), ("a checkpoint", 5, 4), ("a look at held-out clips", 5, 3)],
+)
+def test_a_loss_that_nobody_looked_at_is_found_before_anything_of_it_is_kept(
+    tmp_path: Path, pool: ClipPool, monkeypatch: pytest.MonkeyPatch, ending: str, found: int, kept: int
+) -> None:
+    recipe = replace(RECIPE, measure_every=5, patience=1) if "held-out" in ending else RECIPE
+    run(tmp_path, pool, recipe, stop_after=3)
+    objective = BoundObjective(recipe.loss)
+    begun: list[float] = []
+
+    def broken(model: UnorderedVAE, frames: torch.Tensor, progress: float) -> Iterator[Terms]:
+        begun.append(progress)
+        for terms in objective(model, frames, progress):
+            yield Terms(terms.loss * (torch.nan if len(begun) == 2 else 1), terms.shown)
+
+    monkeypatch.setattr("training.loop.looks_every", lambda device: 100)  # as on a GPU
+    monkeypatch.setattr("training.loop.CHECKPOINT_SECONDS", 0.0 if ending == "a checkpoint" else 120.0)
+    hooks = Hooks()
+    if ending == "an interrupt":
+        hooks.should_stop = lambda: len(begun) == 2
+    if "held-out" in ending:
+        hooks.measure = lambda model: {"reconstruction_psnr": 20.0}
+    model = UnorderedVAE(recipe.network)
+    with pytest.raises(NonFiniteLoss, match=f"not finite after step {found} .*lower learning rate"):
+        train(recipe, model, broken, pool, RunFolder(tmp_path), hooks, resume=True)
+    restored = UnorderedVAE(recipe.network)
+    assert RunFolder(tmp_path).restore(restored, torch.optim.Adam(restored.parameters())) == kept
+    assert bool(weights(restored).isfinite().all())
+    assert RunFolder(tmp_path).best() is None
+
+
 def test_a_checkpoint_holds_tensors_and_nothing_that_runs(tmp_path: Path, pool: ClipPool) -> None:
     run(tmp_path, pool, stop_after=1)
     header_bytes = int.from_bytes((tmp_path / STATE).read_bytes()[:8], "little")
@@ -228,3 +261,50 @@ def test_who_is_hurried_while_the_motion_is_taught_gets_the_model_without_it(tmp
     folder = run_on(source, RECIPE, places, resume=False, listener=listener)
     assert load_model(folder).model.motion is None
     assert "no motion model: the model is wanted now" in stages
+
+
+TAUGHT = replace(RECIPE, motion=MotionRecipe(hidden=8, layers=1, runs=20, length=6, observed=2, batch=4, steps=3))
+
+
+def at(folder: Path) -> Places:
+    return Places(runs=folder / "runs", models=folder / "models", device="cpu", keep_unfinished=True)
+
+
+def interrupted_after(steps: int, found: list[str]) -> Listener:
+    taken: list[int] = []
+    return Listener(
+        on_step=lambda step, terms, speed: taken.append(step),
+        on_found=found.append,
+        interrupted=lambda: len(taken) >= steps,
+    )
+
+
+def test_a_new_run_puts_one_that_did_not_finish_aside_and_says_so(tmp_path: Path, pool: ClipPool) -> None:
+    source, places, found = Source(pool, pool, CARD), at(tmp_path), list[str]()
+    for steps in (3, 2, 1):
+        with pytest.raises(KeyboardInterrupt):
+            run_on(source, TAUGHT, places, resume=False, listener=interrupted_after(steps, found))
+    first, second = places.runs / "tiny.1", places.runs / "tiny.2"
+    assert found == [
+        f"a run that did not finish was in {places.runs / 'tiny'}; it is now {aside}" for aside in (first, second)
+    ]
+    for aside, steps in ((first, 3), (second, 2)):
+        kept = UnorderedVAE(TAUGHT.network)
+        assert RunFolder(aside).restore(kept, torch.optim.Adam(kept.parameters())) == steps
+    run_on(source, TAUGHT, places, resume=True, listener=Listener(on_found=found.append))
+    run_on(source, TAUGHT, places, resume=False, listener=Listener(on_found=found.append))
+    assert len(found) == 2, "one that is gone on with stays, and one that finished is replaced"
+    assert sorted(path.name for path in places.runs.iterdir()) == ["tiny", "tiny.1", "tiny.2"]
+
+
+def test_a_resumed_second_round_remembers_whose_weights_it_began_with(tmp_path: Path, pool: ClipPool) -> None:
+    source, places = Source(pool, pool, CARD), at(tmp_path)
+    model = run_on(source, TAUGHT, places, resume=False, listener=Listener())
+    again = replace(places, begin=model)
+    with pytest.raises(KeyboardInterrupt):
+        run_on(source, TAUGHT, again, resume=False, listener=interrupted_after(2, []))
+    ended = load_model(run_on(source, TAUGHT, places, resume=True, listener=Listener()))
+    assert ended.config["training"]["began_with"].startswith("tiny sha256:")
+    (places.runs / "tiny" / STATE).unlink()
+    with pytest.raises(ResumeMismatch, match=r"began with tiny sha256:.* no checkpoint: say --from again"):
+        run_on(source, TAUGHT, places, resume=True, listener=Listener())

@@ -12,7 +12,7 @@ from models.unordered_config import UnorderedVAEConfig
 from training.data.errors import DataError
 from training.data.videos import centre_square, find_videos, read_videos, split_clips
 from training.recipes import RECIPES, own_clips
-from training.train import Places, find_recipe, run_recipe, shortened, told
+from training.train import Places, find_recipe, run_recipe, shortened, told, trial
 
 
 def write_clip(path: Path, shade: int, frames: int = 8, size: tuple[int, int] = (96, 80)) -> None:
@@ -99,3 +99,10 @@ def test_a_model_tells_which_of_the_recipes_for_its_name_made_it() -> None:
     assert told(RECIPES["faces_vae"]())["recipe"] == "faces_vae"
     assert told(shortened(RECIPES["faces_vae_again"](), 10))["recipe"] == "faces_vae_again"
     assert told(own_clips())["recipe"] is None
+
+
+def test_a_trial_of_a_recipe_takes_no_models_place_and_still_tells_the_recipe() -> None:
+    whole = RECIPES["faces_vae"]()
+    assert (trial(whole, 10).name, trial(whole, 10).steps) == ("faces-vae-trial", 10)
+    assert trial(whole, whole.steps).name == trial(whole, whole.steps + 1).name == "faces-vae"
+    assert told(trial(whole, 10))["recipe"] == "faces_vae"

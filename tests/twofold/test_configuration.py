@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from jobs.errors import ConfigurationError
 from jobs.settings import Settings, read_settings, refuse_unknown_variables, variable_of
@@ -113,6 +114,27 @@ def test_every_variable_that_the_tree_names_is_known(monkeypatch):
     for name in named:
         monkeypatch.setenv(name, "1")
     refuse_unknown_variables()
+
+
+# Where things lie in the images, who may come in to a container, and what else is the same in all of them.
+NOT_FOR_CONTAINERS = {"data_dir", "models_dir", "keys_file", "webhook_secret_file", "insecure"}
+ELSEWHERE_NAMED = {"otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT"}
+
+
+def test_compose_passes_every_setting_on_that_means_something_in_containers():
+    files = [
+        yaml.safe_load((ROOT / name).read_text()) for name in ("docker-compose.yml", "docker/compose.training.yml")
+    ]
+    passed = {
+        service: {name for file in files for name in file["services"][service].get("environment", {})}
+        for service in ("service", "worker")
+    }
+    wanted = {ELSEWHERE_NAMED.get(name, variable_of(name)) for name in set(Settings.model_fields) - NOT_FOR_CONTAINERS}
+    assert wanted - (passed["service"] | passed["worker"]) == set()
+    listens = {"TWOFOLD_HOST", "TWOFOLD_PORT", "TWOFOLD_PUBLISHED_ON_LOOPBACK"}
+    computes = {"TWOFOLD_DEVICE", "TWOFOLD_WORKER_THREADS"}
+    assert passed["service"] - passed["worker"] == listens, "all else concerns both, or does no harm"
+    assert passed["worker"] - passed["service"] == computes
 
 
 def test_a_setting_and_its_variable_have_one_name():

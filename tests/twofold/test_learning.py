@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from twofold.learning import LearningFailed, own_folder
+from twofold.learning import LearningFailed, own_folder, train_recipe
 from twofold.samples import write_face_clips
 
 pytestmark = pytest.mark.timeout(900)
@@ -36,15 +36,34 @@ def test_own_clips_become_a_model_that_is_served_and_measured(tmp_path):
     used = twofold(tmp_path, "encode", clips / "face_1.mp4", "--local", "--model", "mine", "--json")
     assert json.loads(used.stdout)["frames"] == 48, used.stderr
 
-    measured = twofold(tmp_path, "evaluate", "mine", "--data", clips, "--quick")
+    folder = tmp_path / "data" / "models" / "mine"
+    assert "dB" in (folder / "README.md").read_text()
+    written = {path.name: path.read_bytes() for path in folder.iterdir()}
+    measured = twofold(tmp_path, "evaluate", "mine", "--data", clips, "--quick", "--json")
     assert measured.returncode == 0, measured.stderr
-    card = (tmp_path / "data" / "models" / "mine" / "README.md").read_text()
-    assert "dB" in card
+    numbers = json.loads(measured.stdout)
+    assert numbers["model"] == "mine"
+    assert (
+        numbers["metrics"]["reconstruction_psnr_db"]
+        == json.loads(written["config.json"])["metrics"]["reconstruction_psnr_db"]
+    )
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == written, "a first look is not written"
 
     other = twofold(tmp_path, "train", "--clips", clips, "--name", "mine", "--steps", "3", "--resume")
     assert other.returncode == 1
     assert "steps" in other.stderr
     assert "Traceback" not in other.stderr
+
+
+def test_a_machine_that_trains_is_told_of_the_model_alone(tmp_path):
+    clips = tmp_path / "clips"
+    write_face_clips(clips, count=2)
+    done = twofold(tmp_path, "train", "--clips", clips, "--name", "mine", "--steps", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    told, folder = json.loads(done.stdout), tmp_path / "data" / "models" / "mine"
+    config = json.loads((folder / "config.json").read_text())
+    assert (told["folder"], told["name"], told["digest"]) == (str(folder), "mine", config["digest"])
+    assert "2 videos" in done.stderr, "what was found is beside it"
 
 
 def test_a_folder_without_videos_is_told(tmp_path):
@@ -82,6 +101,30 @@ def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_pat
 def test_a_name_that_is_no_folder_is_refused(name):
     with pytest.raises(LearningFailed, match="a model's name is"):
         own_folder(name)
+
+
+@pytest.mark.parametrize("name", ["faces-vae", "Sprites-VAE"])
+def test_a_shipped_models_name_is_taken(name):
+    with pytest.raises(LearningFailed, match=f"a model called {name} already, a shipped one; choose another"):
+        own_folder(name)
+
+
+def test_neither_own_clips_nor_an_import_take_a_shipped_models_place(tmp_path):
+    write_face_clips(tmp_path / "clips", count=2)
+    (tmp_path / "theirs.safetensors").write_bytes(b"")
+    for asked in (["train", "--clips", tmp_path / "clips"], ["import-drnet", tmp_path / "theirs.safetensors"]):
+        done = twofold(tmp_path, *asked, "--name", "faces-vae")
+        assert done.returncode == 1
+        assert "a model called faces-vae already" in " ".join(done.stderr.split())
+    assert not (tmp_path / "data" / "models").exists()
+
+
+def test_a_recipe_that_is_only_tried_leaves_the_shipped_model_in_its_place(monkeypatch, tmp_path):
+    begun = []
+    monkeypatch.setattr("twofold.learning._run", lambda recipe, *where: begun.append((recipe.name, recipe.steps)))
+    train_recipe("sprites_vae_again", None, steps=3)
+    train_recipe("sprites_vae_again", None)
+    assert begun == [("sprites-vae-trial", 3), ("sprites-vae", 9000)]
 
 
 def test_a_refused_name_is_one_line(tmp_path):

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from jobs.errors import DecoderCrashed, DecodeTimeout, Problem
 from tests.worker.drawn import film, moving_square
@@ -43,6 +45,16 @@ except MemoryError:
 """
 
 
+INHERITED = """
+import resource
+from worker import decoder
+from worker.order import Limits
+resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+decoder.lock_down(Limits(seconds=60.0))
+print(*resource.getrlimit(resource.RLIMIT_CPU))
+"""
+
+
 MEASURED = """
 import resource, sys
 from jobs.errors import Problem
@@ -53,6 +65,21 @@ with open(sys.argv[1], "rb") as file:
         list(decode(file.fileno(), DecodeOptions()))
     except Problem as problem:
         print(problem.slug, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+CUT = """
+import sys
+from io import FileIO
+from worker.decoder import decode
+from worker.order import DecodeOptions, Refusal
+with FileIO(sys.argv[1], "r+") as file:
+    for length in range(file.seek(0, 2), 0, -1):
+        file.truncate(length)
+        try:
+            print(length, len(list(decode(file, DecodeOptions(size=16), None))))
+        except Refusal:
+            pass
 """
 
 
@@ -70,6 +97,11 @@ def test_a_locked_process_can_open_nothing_start_nothing_and_grow_no_further():
     # macOS keeps no limit on address space. A process needs a pipe to start, and that is refused anywhere.
     limited = ["memory"] if sys.platform == "linux" else []
     assert refused == ["open", "socket", "pipe", "process", *limited], said
+
+
+def test_a_lower_limit_that_was_there_before_stays():
+    said = subprocess.run([sys.executable, "-c", INHERITED], capture_output=True, text=True, timeout=60)
+    assert said.stdout.split() == ["29", "30"], said.stderr
 
 
 def test_the_process_knows_nothing_of_our_environment(monkeypatch):
@@ -183,15 +215,31 @@ def test_a_header_of_giant_frames_is_refused_in_little_memory(tmp_path):
         assert int(said[1]) < 200_000, "kilobytes; a frame would take 1.4 million"
 
 
+def pictures(kind, **options):
+    """A small picture file with EXIF data; of several frames, where its kind has them."""
+    frames = [Image.fromarray(frame) for frame in moving_square(3, 48, 64)]
+    buffer, exif = BytesIO(), Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "turned"
+    if kind != "JPEG":
+        options |= {"save_all": True, "append_images": frames[1:], "duration": 40}
+    frames[0].save(buffer, kind, **options, **({"exif": exif} if kind != "GIF" else {}))
+    return buffer.getvalue()
+
+
 SMALL = {
     "h264": film(moving_square(4, 48, 64)),
     "vp9": film(moving_square(4, 48, 64), "libvpx-vp9", "webm"),
     "mpeg4": film(moving_square(4, 48, 64), "mpeg4", "avi"),
     "ffv1": film(moving_square(3, 32, 32), "ffv1", "matroska", "bgr0"),
+    "gif": pictures("GIF", comment=b"drawn", loop=0),
+    "apng": pictures("PNG"),
+    "webp": pictures("WEBP"),
+    "jpeg": pictures("JPEG", comment=b"drawn"),
+    "mpo": pictures("MPO"),
 }
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.sampled_from(sorted(SMALL)), st.data())
 def test_a_damaged_file_gives_frames_or_a_problem_and_nothing_else(decoder, tmp_path, kind, data):
     content = bytearray(SMALL[kind])
@@ -200,21 +248,43 @@ def test_a_damaged_file_gives_frames_or_a_problem_and_nothing_else(decoder, tmp_
         content[place] = data.draw(st.integers(0, 255))
     if data.draw(st.booleans()):
         del content[data.draw(st.integers(1, len(content))) :]
-    path = tmp_path / "damaged"
+    told(decoder, tmp_path / "damaged", bytes(content))
+
+
+@pytest.mark.parametrize(("kind", "closing"), [("gif", 0), ("apng", 21), ("webp", 0), ("jpeg", 0), ("mpo", 0)])
+def test_pictures_are_refused_wherever_they_are_cut(tmp_path, kind, closing):
+    path = tmp_path / "cut"
+    path.write_bytes(SMALL[kind])
+    said = subprocess.run([sys.executable, "-c", CUT, str(path)], capture_output=True, text=True, timeout=60)
+    assert said.returncode == 0, said.stderr
+    count, whole = 1 if kind == "jpeg" else 3, len(SMALL[kind])
+    # The last bytes of a PNG hold nothing of a picture.
+    assert said.stdout.splitlines() == [f"{length} {count}" for length in range(whole, whole - closing - 1, -1)]
+
+
+def test_what_stands_behind_a_gif_is_passed_over(decoder, tmp_path):
+    assert told(decoder, tmp_path / "gif", SMALL["gif"] + bytes(100) + b"made by nobody") == 3
+
+
+def told(decoder, path, content):
+    """How many frames a file gives that may be damaged, 0 where it is refused; a failure of ours is none of both."""
     path.write_bytes(content)
+    count, refusal = 0, None
     with path.open("rb") as file:
+        options = DecodeOptions(size=16, limits=Limits(frames=100, seconds=10.0))
         try:
-            chunks = list(
-                decoder.decode(file.fileno(), DecodeOptions(size=16, limits=Limits(frames=100, seconds=10.0)))
-            )
-        except Problem as refusal:
-            told = refusal.status
-        else:
-            told = 200
-            assert all(chunk.frames.shape[1:] == (16, 16, 3) for chunk in chunks)
-            assert all(np.isfinite(chunk.timestamps).all() for chunk in chunks)
-    assert told == 200 or 400 <= told < 500
+            for chunk in decoder.decode(file.fileno(), options):
+                assert chunk.frames.shape[1:] == (16, 16, 3)
+                assert np.isfinite(chunk.timestamps).all()
+                count += len(chunk.frames)
+        except Problem as problem:
+            refusal = problem
     decoder.prepare()
+    if refusal is None:
+        return count
+    assert 400 <= refusal.status < 500
+    assert not isinstance(refusal, DecoderCrashed) or "was ended by SIG" in refusal.detail, "it is ours to mend"
+    return 0
 
 
 def started_since(others):

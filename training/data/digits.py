@@ -32,6 +32,12 @@ Style = Literal["drnet", "srivastava"]
 CANVAS = 64  # pixels a side
 SIDES: dict[Style, int] = {"drnet": 32, "srivastava": 28}
 FILES: dict[Split, str] = {"train": "train", "test": "t10k"}
+DIGESTS = {  # SHA-256 of each file, unpacked; other files are refused
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
 STEP = 0.1  # Srivastava's: share of the free range that a digit moves in a frame
 
 
@@ -39,11 +45,11 @@ def read_digits(folder: Path, split: Split, side: int) -> tuple[UInt8[Tensor, "n
     """The digits of a split and which they are, resized (bilinear, with antialiasing) where `side` is not 28.
 
     Raises:
-        DataError: a file is missing or broken, or the two do not belong together.
+        DataError: a file is missing, broken or not MNIST's, or the two do not belong together.
 
     """
-    images = read_idx(idx_file(folder, f"{FILES[split]}-images-idx3-ubyte"))
-    labels = read_idx(idx_file(folder, f"{FILES[split]}-labels-idx1-ubyte"))
+    names = (f"{FILES[split]}-images-idx3-ubyte", f"{FILES[split]}-labels-idx1-ubyte")
+    images, labels = (read_idx(idx_file(folder, name), DIGESTS.get(name)) for name in names)
     if images.ndim != 3 or labels.shape != images.shape[:1]:
         raise DataError(f"{folder} has images of shape {images.shape} and labels of shape {labels.shape} for {split}")
     if images.shape[1:] != (side, side):

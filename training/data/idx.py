@@ -1,6 +1,7 @@
 """The idx format of MNIST: arrays of bytes behind a small header, plain or gzipped."""
 
 import gzip
+import hashlib
 import math
 import zlib
 from pathlib import Path
@@ -13,8 +14,10 @@ from training.data.errors import DataError
 UNSIGNED_BYTE = 8
 
 
-def read_idx(path: Path) -> UInt8[np.ndarray, "..."]:
+def read_idx(path: Path, sha256: str | None = None) -> UInt8[np.ndarray, "..."]:
     """The array of a file: two zero bytes, the type (8, bytes), the number of axes, big-endian sizes, the values.
+
+    `sha256` is that of the unpacked file, where it must be a certain one: packers differ in what they make of it.
 
     Raises:
         DataError: the file is missing, cut off, or holds something else.
@@ -34,4 +37,7 @@ def read_idx(path: Path) -> UInt8[np.ndarray, "..."]:
     if shape is None or len(content) - header != math.prod(shape.tolist()):
         stated = "more" if shape is None else f"{header + math.prod(shape.tolist())}"
         raise DataError(f"{path} has {len(content)} bytes, and its header states {stated}")
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise DataError(f"{path} has, unpacked, SHA-256 {found}, expected {sha256}: fetch it anew")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape.tolist())
