@@ -221,8 +221,8 @@ def all_finite(module: nn.Module) -> bool:
 def _not_finite(what: str, shown: Mapping[str, Tensor], step: int) -> str:
     terms = ", ".join(f"{name} {float(value):.4g}" for name, value in shown.items())
     return (
-        f"{what} step {step} ({terms}); the last good checkpoint is kept: resume with a lower learning rate, or look "
-        "for broken clips"
+        f"{what} step {step} ({terms}); the last good checkpoint is kept: begin anew with a lower learning rate, or "
+        "look for broken clips"
     )
 
 
