@@ -159,16 +159,18 @@ def consistency_table(measured: Mapping[str, Any]) -> str:
 def probe_table(linear: Mapping[str, Any], mlp: Mapping[str, Any]) -> str:
     """What readers find in each code; a leak stands in the dynamic code of static factors, and the other way round."""
     chance = {name: probe["chance"] for part in linear.values() for name, probe in part.items()}
+    codes = {"dynamic": "of the dynamic code", "movement": "of a clip's dynamic codes", "static": "of the static code"}
+    codes = {code: title for code, title in codes.items() if f"static_from_{code}" in linear}
+    heads = (f"{title}: linear | network" for title in codes.values())
     lines = [
-        "| probes, % right (R² × 100 where chance is 0) | of the dynamic code: linear | network "
-        "| of the static code: linear | network | chance |",
-        "|---|---|---|---|---|---|",
+        f"| probes, % right (R² × 100 where chance is 0) | {' | '.join(heads)} | chance |",
+        "|---" * (2 * len(codes) + 2) + "|",
     ]
     for kind in ("static", "dynamic"):
         for name in linear[f"{kind}_from_dynamic"]:
             found = [
-                f"{100 * probes[f'{kind}_from_{code}'][name]['score']:.1f}"
-                for code in ("dynamic", "static")
+                f"{100 * probes[part][name]['score']:.1f}" if (part := f"{kind}_from_{code}") in probes else ""
+                for code in codes
                 for probes in (linear, mlp)
             ]
             lines.append(f"| {name} ({kind}) | {' | '.join(found)} | {100 * chance[name]:.1f} |")

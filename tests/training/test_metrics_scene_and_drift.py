@@ -76,10 +76,19 @@ def test_places_are_those_of_the_digits_that_the_same_draw_shows():
 
 def test_pairs_of_one_clip_are_of_different_frames_and_other_pairs_of_different_clips():
     codes = torch.stack(torch.meshgrid(torch.arange(9.0), torch.arange(5.0), indexing="ij"), -1)
-    first, second, apart = pairs_of(codes, 400, torch.Generator().manual_seed(0))
-    assert apart.mean() == 0.5
-    assert torch.equal(first[:, 0] != second[:, 0], apart.bool())
-    assert (first[:, 1] != second[:, 1]).all()
+    pairs = pairs_of(codes, 400, torch.Generator().manual_seed(0))
+    assert pairs.apart.mean() == 0.5
+    assert torch.equal(torch.stack([pairs.first[:, 0], pairs.second[:, 0]], 1), pairs.clips.float())
+    assert (pairs.first[:, 1] != pairs.second[:, 1]).all()
+
+
+def test_the_interval_of_a_probe_is_over_clips_and_not_over_their_many_pairs(by_hand):
+    """Some clips stand still and are told, others are not: how many of each came is what is not sure."""
+    still, moving = grey_clips(True, 3, 40), grey_clips(False, 4, 40)
+    mixed = ClipPool.of_equal_clips(torch.stack([still.frames, moving.frames], 1).reshape(80, 12, 64, 64, 3))
+    found = scene_probe(by_hand(), grey_clips(True), mixed, QUIET, num_training=200, num_held_out=80, steps=150)
+    width = found.right.high - found.right.low
+    assert width > 1.3 * 4 * 0.5 / np.sqrt(20 * 512), "that of so many independent pairs, at its widest"
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,12 @@ def mean_over_identities(
     return means
 
 
+def over_clips(values: Float[np.ndarray, " num"]) -> Estimate:
+    """The mean of one value a clip, or an identity, and its interval."""
+    drawn = weights(np.random.default_rng(0), len(values))
+    return Estimate.of(values.mean(), mean_over_identities(values, drawn))
+
+
 def mean_over_pairs(
     values: Float[np.ndarray, " pairs"],
     pairs: Int[np.ndarray, "pairs 2"],

@@ -72,6 +72,11 @@ def flat(codes: Float[np.ndarray, "n t z"]) -> Float[np.ndarray, "m z"]:
     return codes.reshape(-1, codes.shape[-1])
 
 
+def together(clips: CodedClips) -> Float[np.ndarray, "n two_z"]:
+    """The dynamic codes of each clip as one: their mean and deviation."""
+    return np.concatenate([clips.dynamic.mean(1), clips.dynamic.std(1)], axis=1)
+
+
 def each_frame(clips: CodedClips, column: int) -> Float[np.ndarray, " m"]:
     """The level of one static factor, once for every frame."""
     return np.repeat(clips.static_factors[:, column].astype(np.float64), clips.dynamic.shape[1])

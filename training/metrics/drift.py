@@ -20,6 +20,7 @@ from torch.nn import functional
 from models.compose import predict
 from models.disentangler import Disentangler
 from training.data.digits import CANVAS, Actors, MovingDigits
+from training.metrics.bootstrap import over_clips
 from training.metrics.ssim import frame_ssim
 from training.metrics.swaps import as_bytes
 
@@ -34,6 +35,7 @@ class Drift:
     observed: int
     ahead: list[int]
     ssim: list[float]  # with the true digits, best aligned
+    intervals: list[tuple[float, float]]  # 95 %, over clips
     sharpness: list[float]  # energy of the edges, 1 for that of the true digits
     others: float  # SSIM of exact pictures of quite other digits
     black: float  # SSIM of a black frame
@@ -66,6 +68,7 @@ def drift(model: Disentangler, digits: MovingDigits, observed: int, clips: int, 
         observed,
         list(AHEAD),
         similarity.mean(0).tolist(),
+        [(told.low, told.high) for told in (over_clips(each) for each in similarity.T)],
         (edges(frames).mean(0) / edges(true).mean(0)).tolist(),
         float(others.mean()),
         float(black.mean()),

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from rich.progress import Progress
 
 from training.data.drawable import Drawable
-from training.metrics.coded import CodedSplits, clip_means, clip_of_frame, each_frame, flat, frame_factors
+from training.metrics.coded import CodedSplits, clip_means, clip_of_frame, each_frame, flat, frame_factors, together
 from training.metrics.probes import Probe, Reader, probe_class, probe_value
 
 
@@ -16,12 +16,14 @@ from training.metrics.probes import Probe, Reader, probe_class, probe_value
 class Leakage:
     """Probes by factor. The first two are leaks: at chance, a code keeps to what it is for.
 
-    Static factors are read from the dynamic code of single frames. Dynamic factors are read from the static code of
+    Static factors are read from the dynamic code of single frames, and from those of a whole clip together (their
+    mean and deviation), which may tell what no frame does. Dynamic factors are read from the static code of
     clips that show one movement only, where a static code that holds the average pose would tell; of numbers,
     the clip's mean is read.
     """
 
     static_from_dynamic: dict[str, Probe]
+    static_from_movement: dict[str, Probe]  # of a clip's dynamic codes together
     dynamic_from_static: dict[str, Probe]
     static_from_static: dict[str, Probe]
     dynamic_from_dynamic: dict[str, Probe]
@@ -32,19 +34,23 @@ def leakage(coded: CodedSplits, data: Drawable, reader: Reader, progress: Progre
     fit, test = coded.scattered, coded.scattered_held_out
     moving, moving_test = coded.movement, coded.movement_held_out
     names, frames = list(data.static_levels), clip_of_frame(test)
-    task = progress.add_task(f"probing codes, {reader}", total=2 * (len(names) + len(frame_factors(data, test))))
+    task = progress.add_task(f"probing codes, {reader}", total=3 * len(names) + 2 * len(frame_factors(data, test)))
 
-    def static(per_frame: bool) -> dict[str, Probe]:
+    def static_from_frames() -> dict[str, Probe]:
         found = {}
         for column, name in enumerate(names):
-            if per_frame:
-                levels = each_frame(fit, column), each_frame(test, column)
-                found[name] = probe_class(
-                    flat(fit.dynamic), levels[0], flat(test.dynamic), levels[1], reader=reader, clips=frames
-                )
-            else:
-                known, true = (part.static_factors[:, column].astype(np.float64) for part in (fit, test))
-                found[name] = probe_class(fit.static, known, test.static, true, reader=reader)
+            levels = each_frame(fit, column), each_frame(test, column)
+            found[name] = probe_class(
+                flat(fit.dynamic), levels[0], flat(test.dynamic), levels[1], reader=reader, clips=frames
+            )
+            progress.advance(task)
+        return found
+
+    def static(codes: Float[np.ndarray, "n d"], held_out_codes: Float[np.ndarray, "m d"]) -> dict[str, Probe]:
+        found = {}
+        for column, name in enumerate(names):
+            known, true = (part.static_factors[:, column].astype(np.float64) for part in (fit, test))
+            found[name] = probe_class(codes, known, held_out_codes, true, reader=reader)
             progress.advance(task)
         return found
 
@@ -63,11 +69,12 @@ def leakage(coded: CodedSplits, data: Drawable, reader: Reader, progress: Progre
         return found
 
     return Leakage(
-        static_from_dynamic=static(per_frame=True),
+        static_from_dynamic=static_from_frames(),
+        static_from_movement=static(together(fit), together(test)),
         dynamic_from_static=dynamic(
             moving.static, clip_means(data, moving), moving_test.static, clip_means(data, moving_test)
         ),
-        static_from_static=static(per_frame=False),
+        static_from_static=static(fit.static, test.static),
         dynamic_from_dynamic=dynamic(
             flat(fit.dynamic), frame_factors(data, fit), flat(test.dynamic), frame_factors(data, test), frames
         ),

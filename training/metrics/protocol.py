@@ -7,9 +7,12 @@ read: static attributes of the clip in the first test, or its action in the seco
 
 As published, but for these things. What draws dynamic codes is a motion taught on these nine actions, as the prior of
 every method that is compared was; a model's own motion has all movements of the sheets, of which the judge is taught
-nine. Published loaders drop the last batch, so that 2560 or 2600 of the 2664 test clips are scored; here all are.
-Each seed is one pass with its own draws; the standard deviation over seeds is of this model's draws, not of trainings.
-And beside it stand intervals over characters, which passes do not tell.
+nine. Published loaders drop the last batch, so that 2560 or 2600 of the 2664 test clips are scored; here all are. The
+static code is drawn as the model draws identities (`Disentangler.sample_static`), of a VAE from the Gaussian of its
+training codes and not from N(0, I); roll-outs begin with codes that training clips begin with; and of the LPC sheets
+one pair of trousers and one shirt are others than the published set's (`training.data.actions`). Each seed is one
+pass with its own draws; the standard deviation over seeds is of this model's draws, not of trainings. And beside it
+stand intervals over characters, which passes do not tell.
 
 Source: C-DSVAE (Bai et al. 2021), its scripts for Sprites; SPYL (2023) and DBSE (2024) use the same. SKD draws
 nothing but swaps clips of a batch, so its numbers do not compare.

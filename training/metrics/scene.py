@@ -12,8 +12,9 @@ it is chance.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from rich.progress import Progress
 from torch import Tensor
 from torch.nn import functional
@@ -23,7 +24,7 @@ from models.drnet_blocks import SceneDiscriminator
 from training.data.digits import MovingDigits
 from training.data.pool import ClipPool, Clips
 from training.loop import seed_of
-from training.metrics.bootstrap import Estimate
+from training.metrics.bootstrap import Estimate, mean_over_pairs, weights
 
 HIDDEN = 256
 FRAMES = 8  # codes of each clip
@@ -56,17 +57,29 @@ def clip_codes(model: Disentangler, clips: Clips, count: int, seed: int) -> Floa
     return torch.cat(parts)
 
 
-def pairs_of(
-    codes: Float[Tensor, "n t z"], count: int, generator: torch.Generator
-) -> tuple[Float[Tensor, "p z"], Float[Tensor, "p z"], Float[Tensor, " p"]]:
-    """Pairs of codes: the first half of one clip's different frames (0), the others of two clips (1)."""
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs of codes, and which clips they are of."""
+
+    first: Float[Tensor, "p z"]
+    second: Float[Tensor, "p z"]
+    clips: Int[Tensor, "p 2"]
+
+    @property
+    def apart(self) -> Float[Tensor, " p"]:
+        """1 where they are of two clips, else 0."""
+        return (self.clips[:, 0] != self.clips[:, 1]).float()
+
+
+def pairs_of(codes: Float[Tensor, "n t z"], count: int, generator: torch.Generator) -> Pairs:
+    """The first half are of one clip's different frames, the others of two clips."""
     clips, length = codes.shape[:2]
     first = torch.randint(clips, (count,), generator=generator)
     frame = torch.randint(length, (count,), generator=generator)
     apart = torch.arange(count) >= count // 2
     second = torch.where(apart, (first + torch.randint(1, clips, (count,), generator=generator)) % clips, first)
     shift = torch.randint(1, length, (count,), generator=generator)
-    return codes[first, frame], codes[second, (frame + shift) % length], apart.float()
+    return Pairs(codes[first, frame], codes[second, (frame + shift) % length], torch.stack([first, second], 1))
 
 
 def scene_probe(
@@ -99,14 +112,20 @@ def told_right(
     probe = SceneDiscriminator(known.shape[2], HIDDEN)
     optimizer = torch.optim.Adam(probe.parameters(), 1e-3)
     for step in progress.track(range(steps), description="probing for the scene"):
-        first, second, apart = pairs_of(known, PAIRS, torch.Generator().manual_seed(seed_of(seed, step)))
-        loss = functional.binary_cross_entropy_with_logits(probe(first, second), apart)
+        pairs = pairs_of(known, PAIRS, torch.Generator().manual_seed(seed_of(seed, step)))
+        loss = functional.binary_cross_entropy_with_logits(probe(pairs.first, pairs.second), pairs.apart)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimizer.step()
     with torch.inference_mode():
-        first, second, apart = pairs_of(unknown, 20 * PAIRS, torch.Generator().manual_seed(seed))
-        right = ((probe(first, second) > 0).float() == apart).float()
-    generator = torch.Generator().manual_seed(seed)
-    again = [right[torch.randint(len(right), (len(right),), generator=generator)].mean() for _ in range(ROUNDS)]
-    return Estimate.of(float(right.mean()), torch.stack(again).numpy())
+        pairs = pairs_of(unknown, 20 * PAIRS, torch.Generator().manual_seed(seed))
+        right = ((probe(pairs.first, pairs.second) > 0).float() == pairs.apart).double().numpy()
+    # Pairs share clips, and are no independent draws: clips are resampled.
+    drawn = weights(np.random.default_rng(seed), len(unknown), ROUNDS)
+    halves = [mean_over_pairs(right[part], pairs.clips[part].numpy(), drawn) for part in halved(len(right))]
+    return Estimate.of(float(right.mean()), np.mean(halves, axis=0))
+
+
+def halved(count: int) -> tuple[slice, slice]:
+    """Pairs of one clip, and pairs of two."""
+    return slice(count // 2), slice(count // 2, None)
