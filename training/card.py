@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from models.disentangler import Disentangler
 from models.unordered_config import UnorderedVAEConfig
+from training.loop import Trained
 from training.recipe import AdversarialLoss, MotionRecipe, Recipe
 from training.schedule import Anneal
 
@@ -59,13 +60,22 @@ def apart(recipe: Recipe) -> str:
     return "from anywhere in a clip" if recipe.reach is None else f"less than so many apart: {said(recipe.reach)}"
 
 
-def model_card(recipe: Recipe, model: Disentangler, data: Mapping[str, str], motion: MotionRecipe | None) -> str:
+def steps_taken(recipe: Recipe, trained: Trained) -> str:
+    """How many steps a run took, of how many where it ended before, and whose weights were kept where not the last."""
+    most = f" (at most {recipe.steps})" if trained.steps < recipe.steps else ""
+    kept = f", the weights after step {trained.kept} kept" if trained.kept < trained.steps else ""
+    return f"{trained.steps} steps{most} of {recipe.batch} clips × {recipe.clip_frames} frames{kept}"
+
+
+def model_card(
+    recipe: Recipe, trained: Trained, model: Disentangler, data: Mapping[str, str], motion: MotionRecipe | None
+) -> str:
     """Markdown for the model's README.md; `twofold evaluate` fills the part between the markers.
 
     `motion` is how its motion was taught on these data, where it has one.
     """
     parameters = sum(value.numel() for value in model.parameters()) / 1e6
-    steps = f"{recipe.steps} steps of {recipe.batch} clips × {recipe.clip_frames} frames"
+    steps = steps_taken(recipe, trained)
     if recipe.cycles > 1:
         steps += f" in {recipe.cycles} cycles of the learning rate"
     if recipe.began_with:

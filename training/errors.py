@@ -3,6 +3,7 @@
 Exception
 └── TrainingError
     ├── NonFiniteLoss      the loss is NaN or infinite; the last good checkpoint is kept
+    ├── NothingLearnt      the run was ended before its first step
     ├── ResumeMismatch     a run folder holds another run than the one to be resumed
     └── UnevenShares       a batch cannot be divided among the processes that train together
 """
@@ -14,6 +15,10 @@ class TrainingError(Exception):
 
 class NonFiniteLoss(TrainingError):
     """The loss is NaN or infinite."""
+
+
+class NothingLearnt(TrainingError):
+    """No step was taken, so that there is no model."""
 
 
 class ResumeMismatch(TrainingError):

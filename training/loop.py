@@ -37,6 +37,14 @@ class Terms:
 Objective = Callable[[Disentangler, Tensor, float], Iterator[Terms]]
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What became of a run."""
+
+    steps: int  # taken, by all that went on with it together
+    kept: int  # the one after which the model's weights are: that of the best look, where the best are kept
+
+
 @dataclass(slots=True)
 class Hooks:
     """What is called while a run goes on: the progress bar, and the held-out measure and its listener."""
@@ -73,8 +81,8 @@ def train(
     hooks: Hooks,
     resume: bool = False,
     peers: Peers = ALONE,
-) -> int:
-    """Train `model` in place on the device where it is; returns the number of steps taken.
+) -> Trained:
+    """Train `model` in place on the device where it is; returns the number of steps taken, and whose weights it has.
 
     Every step's batch and noise come from the seed and the step's number alone, so a resumed run takes
     the very steps that an uninterrupted one takes. With a recipe's patience the run may end before its last step, and
@@ -135,10 +143,12 @@ def train(
     if peers.leads:
         folder.save(step, model, optimizer)
     if recipe.patience:
-        looking.look(step, model)
+        if step:  # untrained weights are nobody's best
+            looking.look(step, model)
         looking.take_best(model)
     model.eval()
-    return step
+    kept = looking.best.step if looking.best is not None else step
+    return Trained(max(step, kept), kept)  # the best may be of steps that a run which died had taken
 
 
 class Looking:

@@ -17,8 +17,9 @@ from training.card import model_card, with_motion
 from training.data.errors import DataError
 from training.data.pool import ClipPool, Clips
 from training.data.videos import Reader
+from training.errors import NothingLearnt
 from training.held_out import HeldOut
-from training.loop import Hooks, choose_device, seed_of, train
+from training.loop import Hooks, Trained, choose_device, seed_of, train
 from training.metrics.own_pictures import live_sample
 from training.motion import fitting, train_motion
 from training.objectives import objective_of
@@ -135,14 +136,16 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
             hooks.sample = lambda model: on_sample(live_sample(model, source.held_out))
         listener.on_begun(recipe.steps)
         listener.on_stage("training")
-        train(recipe, model, objective_of(recipe), training, folder, hooks, resume, peers)
+        trained = train(recipe, model, objective_of(recipe), training, folder, hooks, resume, peers)
     if listener.interrupted():
         raise KeyboardInterrupt
+    if not trained.steps:
+        raise NothingLearnt("training was ended before its first step, so that there is no model: give it more time")
     if peers.leads:
         if not listener.hurried():
             model.motion = motion_where_there_is_any(model, training, recipe.motion, listener)
         listener.on_stage("measuring")
-        export(recipe, model, source, places.models / recipe.name)
+        export(recipe, trained, model, source, places.models / recipe.name)
         folder.finish()
     return places.models / recipe.name
 
@@ -250,7 +253,7 @@ def new_model(recipe: Recipe) -> Disentangler:
     return DrNET(network) if isinstance(network, DrNETConfig) else UnorderedVAE(network)
 
 
-def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) -> None:
+def export(recipe: Recipe, trained: Trained, model: Disentangler, source: Source, folder: Path) -> None:
     """Write the model folder of a trained model, with its statistics over held-out clips."""
     keep_spread(model, source.training)
     motion = None if model.motion is None else fitting(recipe.motion, source.training)
@@ -260,19 +263,24 @@ def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) ->
         recipe.name,
         model,
         data=source.card,
-        card=model_card(recipe, model, source.card, motion),
+        card=model_card(recipe, trained, model, source.card, motion),
         statistics=statistics,
-        training=told(recipe),
+        training=told(recipe, trained),
     )
 
 
-def told(recipe: Recipe) -> dict[str, Any]:
-    """What the model's config says of the run: a published recipe's name, and how far it was followed."""
+def told(recipe: Recipe, trained: Trained) -> dict[str, Any]:
+    """What the model's config says of the run: a published recipe's name, and how far it was followed.
+
+    `steps` were taken, at most `steps_at_most`, and the weights are those after `kept_step`.
+    """
     followed = (recipe.name.removesuffix(TRIAL), recipe.loss)
     published = next((name for name, make in RECIPES.items() if (make().name, make().loss) == followed), None)
     return {
         "recipe": published,
-        "steps": recipe.steps,
+        "steps": trained.steps,
+        "steps_at_most": recipe.steps,
+        "kept_step": trained.kept,
         "batch": recipe.batch,
         "seed": recipe.seed,
         "began_with": recipe.began_with,

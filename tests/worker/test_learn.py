@@ -98,6 +98,17 @@ def test_a_cancel_keeps_what_was_learnt_by_then(bench, clips):
     assert load_model(bench.shelf.catalogue.find("mine").folder).name == "mine"
 
 
+def test_a_cancel_before_the_first_step_leaves_no_model(bench, clips, monkeypatch):
+    def canceled(self, steps):
+        self.stopped = Stopped(Why.CANCELED)
+
+    monkeypatch.setattr("worker.learn.Teller.on_begun", canceled)
+    record = submit(bench, clips, minutes=60)
+    work(bench)
+    assert bench.store.get(record.id).status == "canceled"
+    assert not (bench.store.settings.own_models_dir / "mine").exists(), "the name is free"
+
+
 def test_an_attempt_after_a_death_goes_on_where_the_first_was(bench, clips, monkeypatch):
     monkeypatch.setattr("training.loop.CHECKPOINT_SECONDS", 0.0)
     record = submit(bench, clips, minutes=60)
