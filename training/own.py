@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from models.checkpoint import CARD, load_model, write_atomically
 from training.data.pool import ClipPool
-from training.errors import TrainingError
+from training.errors import TrainingError, telling_a_full_disk
 from training.loop import Hooks, choose_device, train
 from training.metrics.own_clips import measure_clips
 from training.metrics.own_pictures import learning_curve, own_samples
@@ -55,6 +55,7 @@ class Wish:
             raise ValueError(f"minutes must be above 0, got {self.minutes:g}")
 
 
+@telling_a_full_disk()
 def train_own(
     source: Source, wish: Wish, places: Places, *, resume: bool = False, listener: Listener | None = None
 ) -> Path:
@@ -62,7 +63,7 @@ def train_own(
 
     Raises:
         DataError: the clips cannot be used.
-        TrainingError: the loss is not finite, or there is another run in the way.
+        TrainingError: the loss is not finite, the disk is full, or there is another run in the way.
         KeyboardInterrupt: the run was interrupted; `resume` takes it up.
 
     """

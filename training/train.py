@@ -17,7 +17,7 @@ from training.card import model_card, with_motion
 from training.data.errors import DataError
 from training.data.pool import ClipPool, Clips
 from training.data.videos import Reader
-from training.errors import NothingLearnt
+from training.errors import NothingLearnt, telling_a_full_disk
 from training.held_out import HeldOut
 from training.loop import Hooks, Trained, choose_device, seed_of, train
 from training.metrics.own_pictures import live_sample
@@ -84,6 +84,7 @@ class Listener:
     hurried: Callable[[], bool] = lambda: False  # somebody waits for that: no motion is taught
 
 
+@telling_a_full_disk()
 def run_recipe(recipe: Recipe, places: Places, *, resume: bool = False, listener: Listener | None = None) -> Path:
     """Train a recipe to its end and write the model folder; returns that folder.
 
@@ -92,7 +93,7 @@ def run_recipe(recipe: Recipe, places: Places, *, resume: bool = False, listener
 
     Raises:
         DataError: the data cannot be used.
-        TrainingError: the loss is not finite, or there is another run in the way.
+        TrainingError: the loss is not finite, the disk is full, or there is another run in the way.
         KeyboardInterrupt: the run was interrupted.
 
     """

@@ -1,6 +1,7 @@
 """A training job, by a real worker: clips become a model, a cancel keeps what there is, after a death it goes on."""
 
 import base64
+import errno
 import io
 import json
 import shutil
@@ -107,6 +108,19 @@ def test_a_cancel_before_the_first_step_leaves_no_model(bench, clips, monkeypatc
     work(bench)
     assert bench.store.get(record.id).status == "canceled"
     assert not (bench.store.settings.own_models_dir / "mine").exists(), "the name is free"
+
+
+def test_a_full_disk_is_told_and_leaves_the_name_free(bench, clips, monkeypatch):
+    def full(folder, config):
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+
+    record = submit(bench, clips)
+    with monkeypatch.context() as until_then:
+        until_then.setattr("models.checkpoint.write_config", full)
+        work(bench)
+    problem = bench.store.get(record.id).problem
+    assert (problem.slug, problem.status) == ("storage-full", 507)
+    assert not (bench.store.settings.own_models_dir / "mine").exists()
 
 
 def test_an_attempt_after_a_death_goes_on_where_the_first_was(bench, clips, monkeypatch):
