@@ -15,6 +15,10 @@ PAPERS = {
     "unordered_vae": "An unordered VAE (Helminger et al. 2018, arXiv:1812.03962)",
     "drnet": "A DrNET (Denton & Birodkar 2017, arXiv:1705.10915)",
 }
+CHOSEN_ON_THEM = (
+    "The best weights were chosen on these same clips, so that the numbers flatter the model a little:\n"
+    "clips that decided nothing would be redrawn less well."
+)
 LIMITS = {
     "unordered_vae": "The likelihood is a relaxed Bernoulli\none on grey levels, so its bound does not compare with "
     "that of Gaussian models.",
@@ -81,6 +85,7 @@ def model_card(
     if recipe.began_with:
         steps += f", begun with the weights of {recipe.began_with}…"
     rows = "\n".join(f"| {title} | {value} |" for title, value in loss_rows(recipe).items())
+    chosen = f"\n{CHOSEN_ON_THEM}\n" if recipe.patience else ""
     card = f"""---
 library_name: twofold
 license: other
@@ -107,7 +112,7 @@ tags: [video, disentanglement, {model.family.replace("_", "-")}]
 {METRICS_BEGIN}
 Not yet: `twofold evaluate {recipe.name}` writes the numbers here.
 {METRICS_END}
-
+{chosen}
 ## Limits
 
 It knows the kind of picture in the table above and nothing else. Every encode states how typical a clip

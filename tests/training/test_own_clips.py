@@ -56,6 +56,7 @@ def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path) -> None:
     card = (folder / "README.md").read_text()
     assert "4 own clips" in card
     assert "3 train, 1 held out" in card
+    assert "The best weights were chosen on these same clips" in card
 
 
 @pytest.mark.parametrize(
