@@ -68,7 +68,8 @@ def steps_taken(recipe: Recipe, trained: Trained) -> str:
     """How many steps a run took, of how many where it ended before, and whose weights were kept where not the last."""
     most = f" (at most {recipe.steps})" if trained.steps < recipe.steps else ""
     kept = f", the weights after step {trained.kept} kept" if trained.kept < trained.steps else ""
-    return f"{trained.steps} steps{most} of {recipe.batch} clips × {recipe.clip_frames} frames{kept}"
+    failed = f", ended as {trained.failed}" if trained.failed else ""
+    return f"{trained.steps} steps{most} of {recipe.batch} clips × {recipe.clip_frames} frames{kept}{failed}"
 
 
 def model_card(

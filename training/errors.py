@@ -19,7 +19,12 @@ class TrainingError(Exception):
 
 
 class NonFiniteLoss(TrainingError):
-    """The loss is NaN or infinite."""
+    """The loss is NaN or infinite, or made weights that are."""
+
+    def __init__(self, found: str, remedy: str, steps: int) -> None:
+        super().__init__(f"{found}; {remedy}")
+        self.found = found
+        self.steps = steps  # taken by then
 
 
 class NothingLearnt(TrainingError):

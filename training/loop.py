@@ -43,6 +43,7 @@ class Trained:
 
     steps: int  # taken, by all that went on with it together
     kept: int  # the one after which the model's weights are: that of the best look, where the best are kept
+    failed: str = ""  # what ended it, where that was a failure
 
 
 @dataclass(slots=True)
@@ -208,7 +209,7 @@ def check_finite(loss: Float[Tensor, ""], shown: Mapping[str, Tensor], step: int
 
     """
     if not math.isfinite(float(loss.detach())):
-        raise NonFiniteLoss(_not_finite("the loss is not finite at", shown, step))
+        raise _not_finite("the loss is not finite at", shown, step)
 
 
 def check_weights(model: nn.Module, shown: Mapping[str, Tensor], step: int) -> None:
@@ -219,7 +220,7 @@ def check_weights(model: nn.Module, shown: Mapping[str, Tensor], step: int) -> N
 
     """
     if not all_finite(model):
-        raise NonFiniteLoss(_not_finite("the weights are not finite after", shown, step))
+        raise _not_finite("the weights are not finite after", shown, step)
 
 
 def all_finite(module: nn.Module) -> bool:
@@ -228,11 +229,13 @@ def all_finite(module: nn.Module) -> bool:
     return bool(torch.stack([value.isfinite().all() for value in numbers]).all())
 
 
-def _not_finite(what: str, shown: Mapping[str, Tensor], step: int) -> str:
+def _not_finite(what: str, shown: Mapping[str, Tensor], step: int) -> NonFiniteLoss:
     terms = ", ".join(f"{name} {float(value):.4g}" for name, value in shown.items())
-    return (
-        f"{what} step {step} ({terms}); the last good checkpoint is kept: begin anew with a lower learning rate, or "
-        "look for broken clips"
+    return NonFiniteLoss(
+        f"{what} step {step} ({terms})",
+        "the last good checkpoint is kept: look for broken clips, or begin anew with a recipe of a lower learning rate "
+        "(training/recipes.py)",
+        step,
     )
 
 

@@ -17,7 +17,7 @@ from training.card import model_card, with_motion
 from training.data.errors import DataError
 from training.data.pool import ClipPool, Clips
 from training.data.videos import Reader
-from training.errors import NothingLearnt, telling_a_full_disk
+from training.errors import NonFiniteLoss, NothingLearnt, telling_a_full_disk
 from training.held_out import HeldOut
 from training.loop import Hooks, Trained, choose_device, seed_of, train
 from training.metrics.own_pictures import live_sample
@@ -137,7 +137,11 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
             hooks.sample = lambda model: on_sample(live_sample(model, source.held_out))
         listener.on_begun(recipe.steps)
         listener.on_stage("training")
-        trained = train(recipe, model, objective_of(recipe), training, folder, hooks, resume, peers)
+        try:
+            trained = train(recipe, model, objective_of(recipe), training, folder, hooks, resume, peers)
+        except NonFiniteLoss as error:
+            trained = best_before(error, recipe, model, folder)
+            listener.on_found(f"training ended early: {error.found}; the model is that of step {trained.kept}")
     if listener.interrupted():
         raise KeyboardInterrupt
     if not trained.steps:
@@ -151,6 +155,21 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
     return places.models / recipe.name
 
 
+def best_before(error: NonFiniteLoss, recipe: Recipe, model: Disentangler, folder: RunFolder) -> Trained:
+    """What is left of a run that failed: the model with the weights that measured best, where these are kept.
+
+    Raises:
+        NonFiniteLoss: none are.
+
+    """
+    best = folder.best() if recipe.patience else None
+    if best is None:
+        raise error
+    folder.restore_best(model)
+    model.eval()
+    return Trained(max(error.steps, best.step), best.step, error.found)
+
+
 class _Hurried(Exception):
     """Somebody waits for the model."""
 
@@ -158,7 +177,7 @@ class _Hurried(Exception):
 def motion_where_there_is_any(
     model: Disentangler, clips: Clips, recipe: MotionRecipe, listener: Listener
 ) -> Motion | None:
-    """The motion of these clips, or None, said so, where they are too short to learn one from or somebody waits.
+    """The motion of these clips, or None, said so, where none can be learnt from them or somebody waits.
 
     Raises:
         KeyboardInterrupt: the listener is interrupted.
@@ -182,6 +201,9 @@ def motion_where_there_is_any(
         return train_motion(model, clips, recipe, on_stage, on_step)
     except (DataError, _Hurried) as reason:
         listener.on_stage(f"no motion model: {reason}")
+        return None
+    except NonFiniteLoss as error:
+        listener.on_found(f"no motion model: {error}")
         return None
 
 
@@ -282,6 +304,7 @@ def told(recipe: Recipe, trained: Trained) -> dict[str, Any]:
         "steps": trained.steps,
         "steps_at_most": recipe.steps,
         "kept_step": trained.kept,
+        "failed": trained.failed or None,
         "batch": recipe.batch,
         "seed": recipe.seed,
         "began_with": recipe.began_with,

@@ -292,6 +292,21 @@ def test_who_is_hurried_while_the_motion_is_taught_gets_the_model_without_it(tmp
     assert "no motion model: the model is wanted now" in stages
 
 
+def test_a_motion_that_fails_costs_the_motion_and_not_the_model(
+    tmp_path: Path, pool: ClipPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*given: object) -> None:
+        raise NonFiniteLoss("the motion's loss is not finite at step 5", "teach it otherwise", 5)
+
+    monkeypatch.setattr("training.train.train_motion", fails)
+    found: list[str] = []
+    folder = run_on(
+        Source(pool, pool, CARD), RECIPE, at(tmp_path), resume=False, listener=Listener(on_found=found.append)
+    )
+    assert load_model(folder).model.motion is None
+    assert found == ["no motion model: the motion's loss is not finite at step 5; teach it otherwise"]
+
+
 TAUGHT = replace(RECIPE, motion=MotionRecipe(hidden=8, layers=1, runs=20, length=6, observed=2, batch=4, steps=3))
 
 

@@ -1,5 +1,6 @@
 """A folder of videos becomes a model folder, and what cannot be used is named."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +10,15 @@ import pytest
 import torch
 
 from models.checkpoint import load_model
+from models.disentangler import Disentangler
 from models.unordered_config import UnorderedVAEConfig
 from training.data.errors import DataError
 from training.data.pool import ClipPool
 from training.data.videos import centre_square, find_videos, read_videos, split_clips
-from training.errors import NothingLearnt
+from training.errors import NonFiniteLoss, NothingLearnt
 from training.held_out import HeldOut
-from training.loop import Trained
+from training.loop import Terms, Trained
+from training.objectives import objective_of
 from training.recipes import RECIPES, own_clips
 from training.run import RunFolder
 from training.sources import Source
@@ -92,6 +95,35 @@ def test_a_card_tells_the_steps_that_were_taken_and_whose_weights_are_kept(
     assert (stated["steps"], stated["kept_step"]) == taken
     assert stated["steps_at_most"] == 6
     assert f"| training | {row}, Adam" in (folder / "README.md").read_text()
+
+
+def test_a_run_whose_loss_fails_leaves_the_best_model_by_then_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(
+        shortened(own_clips(), 6), name="mine", network=UnorderedVAEConfig.tiny(), batch=2, measure_every=2, patience=2
+    )
+    fails_after = 3
+
+    def broken(model: Disentangler, frames: torch.Tensor, progress: float) -> Iterator[Terms]:
+        for terms in objective_of(recipe)(model, frames, progress):
+            yield Terms(terms.loss * (torch.nan if round(6 * progress) == fails_after else 1), terms.shown)
+
+    monkeypatch.setattr("training.train.objective_of", lambda recipe: broken)
+    pool = ClipPool.of_equal_clips(torch.full((3, 5, 64, 64, 3), 90, dtype=torch.uint8))
+    source = Source(pool, pool, {"name": "greys", "source": "this test", "licence": "none needed", "split": "none"})
+    found: list[str] = []
+    listener = Listener(on_found=found.append)
+    folder = run_on(source, recipe, places(tmp_path, tmp_path), resume=False, listener=listener)
+    assert found[0].startswith("training ended early: the loss is not finite at step 3 (")
+    assert found[0].endswith("; the model is that of step 2")
+    stated = load_model(folder).config["training"]
+    assert (stated["steps"], stated["kept_step"]) == (3, 2)
+    assert stated["failed"] in (folder / "README.md").read_text()
+    fails_after = 1
+    with pytest.raises(NonFiniteLoss, match="look for broken clips"):
+        run_on(source, replace(recipe, name="none"), places(tmp_path, tmp_path), resume=False, listener=listener)
+    assert not (tmp_path / "models" / "none").exists(), "there was no look by then"
 
 
 def test_a_run_that_is_ended_before_its_first_step_makes_no_model(tmp_path: Path) -> None:
