@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from models.disentangler import Disentangler
 from models.unordered_config import UnorderedVAEConfig
+from training.loop import Trained
 from training.recipe import AdversarialLoss, MotionRecipe, Recipe
 from training.schedule import Anneal
 
@@ -14,6 +15,10 @@ PAPERS = {
     "unordered_vae": "An unordered VAE (Helminger et al. 2018, arXiv:1812.03962)",
     "drnet": "A DrNET (Denton & Birodkar 2017, arXiv:1705.10915)",
 }
+CHOSEN_ON_THEM = (
+    "The best weights were chosen on these same clips, so that the numbers flatter the model a little:\n"
+    "clips that decided nothing would be redrawn less well."
+)
 LIMITS = {
     "unordered_vae": "The likelihood is a relaxed Bernoulli\none on grey levels, so its bound does not compare with "
     "that of Gaussian models.",
@@ -59,18 +64,29 @@ def apart(recipe: Recipe) -> str:
     return "from anywhere in a clip" if recipe.reach is None else f"less than so many apart: {said(recipe.reach)}"
 
 
-def model_card(recipe: Recipe, model: Disentangler, data: Mapping[str, str], motion: MotionRecipe | None) -> str:
+def steps_taken(recipe: Recipe, trained: Trained) -> str:
+    """How many steps a run took, of how many where it ended before, and whose weights were kept where not the last."""
+    most = f" (at most {recipe.steps})" if trained.steps < recipe.steps else ""
+    kept = f", the weights after step {trained.kept} kept" if trained.kept < trained.steps else ""
+    failed = f", ended as {trained.failed}" if trained.failed else ""
+    return f"{trained.steps} steps{most} of {recipe.batch} clips × {recipe.clip_frames} frames{kept}{failed}"
+
+
+def model_card(
+    recipe: Recipe, trained: Trained, model: Disentangler, data: Mapping[str, str], motion: MotionRecipe | None
+) -> str:
     """Markdown for the model's README.md; `twofold evaluate` fills the part between the markers.
 
     `motion` is how its motion was taught on these data, where it has one.
     """
     parameters = sum(value.numel() for value in model.parameters()) / 1e6
-    steps = f"{recipe.steps} steps of {recipe.batch} clips × {recipe.clip_frames} frames"
+    steps = steps_taken(recipe, trained)
     if recipe.cycles > 1:
         steps += f" in {recipe.cycles} cycles of the learning rate"
     if recipe.began_with:
         steps += f", begun with the weights of {recipe.began_with}…"
     rows = "\n".join(f"| {title} | {value} |" for title, value in loss_rows(recipe).items())
+    chosen = f"\n{CHOSEN_ON_THEM}\n" if recipe.patience else ""
     card = f"""---
 library_name: twofold
 license: other
@@ -97,7 +113,7 @@ tags: [video, disentanglement, {model.family.replace("_", "-")}]
 {METRICS_BEGIN}
 Not yet: `twofold evaluate {recipe.name}` writes the numbers here.
 {METRICS_END}
-
+{chosen}
 ## Limits
 
 It knows the kind of picture in the table above and nothing else. Every encode states how typical a clip

@@ -70,9 +70,9 @@ def spread(score: Mapping[str, float], scale: int, digits: int) -> str:
 
 
 def ranged(score: Mapping[str, float], scale: int, digits: int) -> str:
-    """A number with its interval."""
-    value, low, high = (f"{scale * score[name]:.{digits}f}" for name in ("value", "low", "high"))
-    return f"{value} ({low} to {high})"
+    """A number with its interval, where it has one."""
+    told = [f"{scale * score[name]:.{digits}f}" for name in ("value", "low", "high") if name in score]
+    return f"{told[0]} ({told[1]} to {told[2]})" if len(told) == 3 else told[0]
 
 
 def actions_table(measured: Mapping[str, Any]) -> str:
@@ -148,7 +148,9 @@ def consistency_table(measured: Mapping[str, Any]) -> str:
             f"{100 / measured['frames']:.1f}",
         ),
     }
-    lines = ["| encoded again | swaps | reconstructions | chance |", "|---|---|---|---|"]
+    few = measured.get("held_out", measured["identities"]) < measured["identities"]
+    title = "encoded again" + (f", {measured['held_out']} held out, the others to swap with" if few else "")
+    lines = [f"| {title} | swaps | reconstructions | chance |", "|---|---|---|---|"]
     lines += [
         f"| {title} | {ranged(swaps[name], scale, digits)} | {ranged(own[name], scale, digits)} | {chance} |"
         for name, (title, scale, digits, chance) in rows.items()

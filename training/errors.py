@@ -3,9 +3,15 @@
 Exception
 └── TrainingError
     ├── NonFiniteLoss      the loss is NaN or infinite; the last good checkpoint is kept
+    ├── DiskFull           there is no room for a checkpoint, the log or the model
+    ├── NothingLearnt      the run was ended before its first step
     ├── ResumeMismatch     a run folder holds another run than the one to be resumed
     └── UnevenShares       a batch cannot be divided among the processes that train together
 """
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class TrainingError(Exception):
@@ -13,7 +19,20 @@ class TrainingError(Exception):
 
 
 class NonFiniteLoss(TrainingError):
-    """The loss is NaN or infinite."""
+    """The loss is NaN or infinite, or made weights that are."""
+
+    def __init__(self, found: str, remedy: str, steps: int) -> None:
+        super().__init__(f"{found}; {remedy}")
+        self.found = found
+        self.steps = steps  # taken by then
+
+
+class NothingLearnt(TrainingError):
+    """No step was taken, so that there is no model."""
+
+
+class DiskFull(TrainingError):
+    """There is no room on disk, or none left of somebody's share of it."""
 
 
 class ResumeMismatch(TrainingError):
@@ -22,3 +41,19 @@ class ResumeMismatch(TrainingError):
 
 class UnevenShares(TrainingError):
     """A batch does not divide among the processes."""
+
+
+@contextmanager
+def telling_a_full_disk() -> Iterator[None]:
+    """Let a write that found no room end in words.
+
+    Raises:
+        DiskFull: it did; the message says how to go on.
+
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull("the disk is full: free some space, then --resume goes on from the last checkpoint") from error

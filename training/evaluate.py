@@ -2,7 +2,8 @@
 
 Where every true picture can be drawn (faces, sprites), swaps are compared with the truth, read by judges, and codes are
 probed; the protocol is stated in `training.metrics.swaps`. A model of somebody's own clips has no true
-factors: its reconstructions are measured, and no more can be.
+factors: its reconstructions are measured, whether it recognises its own swaps, and whether its dynamic codes tell clips
+apart.
 """
 
 import json
@@ -40,13 +41,12 @@ from training.metrics.kept import kept
 from training.metrics.leakage import leakage
 from training.metrics.matrix import swap_matrix
 from training.metrics.mig import mig
-from training.metrics.own_clips import measure_clips
+from training.metrics.own_clips import measure_clips, measure_scene
 from training.metrics.path_strip import path_strips
 from training.metrics.prediction import futures
 from training.metrics.probe_chart import probe_chart
 from training.metrics.protocol import Protocol, protocol
 from training.metrics.reading import TOLERANCE, shares
-from training.metrics.scene import scene_probe
 from training.metrics.ssim import frame_ssim
 from training.metrics.strip import future_strips
 from training.metrics.swaps import (
@@ -86,7 +86,7 @@ class Budget:
     movements: int = 200  # held-out ones whose future is predicted
     ahead: int = 30  # frames
     drifting: int = 40  # movements of digits that are followed over 500 frames
-    scene_steps: int = 1500  # of the probe that DrNET's codes are to hide their clip from
+    scene_steps: int = 1500  # of the probe that dynamic codes are to hide their clip from
     scene_clips: tuple[int, int] = (2000, 500)  # for training, and held out, whose codes it is shown
     judged: int = 200  # clips of each kind that are called typical or not
     examples: int = 4000  # true pictures of held-out identities that state the judge's own accuracy
@@ -188,15 +188,13 @@ def evaluate(
                 told = loaded.config["data"].get("name", "own clips")
                 raise DataError(f"{loaded.name} learnt from {told}: give their folder with --data")
             source = open_source(kind, data, 2, read)
-            results, figure = measure_clips(loaded.model, source.held_out, progress), None
+            results, figure = measure_clips(loaded.model, source, progress), None
             if source.labels:
                 results["classes"] = measure_classes(loaded.model, source, budget.probe_training, progress)
         strips = None
-        if isinstance(loaded.model, DrNET):
+        if isinstance(loaded.model, DrNET) or not drawable:
             source = source or open_source(kind, data, clip_frames=4)
-            clips, steps = budget.scene_clips, budget.scene_steps
-            probe = scene_probe(loaded.model, source.training, source.held_out, progress, *clips, steps=steps)
-            results["scene"] = asdict(probe)
+            results |= measure_scene(loaded.model, source, progress, budget.scene_clips, budget.scene_steps)
         held_out = source.held_out if source else open_held_out(kind, data)
         if loaded.statistics.get("fit"):
             results["typical"] = asdict(typical(loaded, held_out, progress, budget.judged))

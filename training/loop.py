@@ -37,6 +37,15 @@ class Terms:
 Objective = Callable[[Disentangler, Tensor, float], Iterator[Terms]]
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What became of a run."""
+
+    steps: int  # taken, by all that went on with it together
+    kept: int  # the one after which the model's weights are: that of the best look, where the best are kept
+    failed: str = ""  # what ended it, where that was a failure
+
+
 @dataclass(slots=True)
 class Hooks:
     """What is called while a run goes on: the progress bar, and the held-out measure and its listener."""
@@ -73,8 +82,8 @@ def train(
     hooks: Hooks,
     resume: bool = False,
     peers: Peers = ALONE,
-) -> int:
-    """Train `model` in place on the device where it is; returns the number of steps taken.
+) -> Trained:
+    """Train `model` in place on the device where it is; returns the number of steps taken, and whose weights it has.
 
     Every step's batch and noise come from the seed and the step's number alone, so a resumed run takes
     the very steps that an uninterrupted one takes. With a recipe's patience the run may end before its last step, and
@@ -135,10 +144,12 @@ def train(
     if peers.leads:
         folder.save(step, model, optimizer)
     if recipe.patience:
-        looking.look(step, model)
+        if step:  # untrained weights are nobody's best
+            looking.look(step, model)
         looking.take_best(model)
     model.eval()
-    return step
+    kept = looking.best.step if looking.best is not None else step
+    return Trained(max(step, kept), kept)  # the best may be of steps that a run which died had taken
 
 
 class Looking:
@@ -198,7 +209,7 @@ def check_finite(loss: Float[Tensor, ""], shown: Mapping[str, Tensor], step: int
 
     """
     if not math.isfinite(float(loss.detach())):
-        raise NonFiniteLoss(_not_finite("the loss is not finite at", shown, step))
+        raise _not_finite("the loss is not finite at", shown, step)
 
 
 def check_weights(model: nn.Module, shown: Mapping[str, Tensor], step: int) -> None:
@@ -209,7 +220,7 @@ def check_weights(model: nn.Module, shown: Mapping[str, Tensor], step: int) -> N
 
     """
     if not all_finite(model):
-        raise NonFiniteLoss(_not_finite("the weights are not finite after", shown, step))
+        raise _not_finite("the weights are not finite after", shown, step)
 
 
 def all_finite(module: nn.Module) -> bool:
@@ -218,11 +229,13 @@ def all_finite(module: nn.Module) -> bool:
     return bool(torch.stack([value.isfinite().all() for value in numbers]).all())
 
 
-def _not_finite(what: str, shown: Mapping[str, Tensor], step: int) -> str:
+def _not_finite(what: str, shown: Mapping[str, Tensor], step: int) -> NonFiniteLoss:
     terms = ", ".join(f"{name} {float(value):.4g}" for name, value in shown.items())
-    return (
-        f"{what} step {step} ({terms}); the last good checkpoint is kept: begin anew with a lower learning rate, or "
-        "look for broken clips"
+    return NonFiniteLoss(
+        f"{what} step {step} ({terms})",
+        "the last good checkpoint is kept: look for broken clips, or begin anew with a recipe of a lower learning rate "
+        "(training/recipes.py)",
+        step,
     )
 
 

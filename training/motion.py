@@ -33,6 +33,7 @@ KEPT_APART = 20  # one run in so many calibrates the samples instead
 CENTRAL = 0.9  # share of the samples that should hold as large a share of what comes
 WIDENINGS = tuple(1 + 0.1 * step for step in range(21))
 LEAST_FRAMES = 6  # of a run: fewer hold no motion worth learning
+LOWER = "teach it with a recipe of a lower learning rate (training/recipes.py)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +173,14 @@ def train_motion(
         horizon = max(1, math.ceil(grown * (length - observed)))
         loss, terms = motion_loss(motion, who, codes, seen, observed, horizon, recipe.own_weight)
         if not math.isfinite(float(loss.detach())):
-            raise NonFiniteLoss(f"the motion's loss is not finite at step {step} ({terms}): lower its learning rate")
+            raise NonFiniteLoss(f"the motion's loss is not finite at step {step} ({terms})", LOWER, step)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(motion.parameters(), 1.0)
         optimizer.step()
         on_step(step + 1, terms)
     if not all_finite(motion):  # the last step's gradient was not
-        raise NonFiniteLoss("the motion's weights are not finite after its last step: lower its learning rate")
+        raise NonFiniteLoss("the motion's weights are not finite after its last step", LOWER, recipe.steps)
     motion.eval().requires_grad_(False)
     motion.get_buffer("widening").fill_(calibrated(motion, runs.static[:kept], runs.dynamic[:kept], observed))
     return motion

@@ -12,9 +12,9 @@ from rich.progress import Progress
 
 from models.checkpoint import CARD, load_model, write_atomically
 from training.data.pool import ClipPool
-from training.errors import TrainingError
+from training.errors import TrainingError, telling_a_full_disk
 from training.loop import Hooks, choose_device, train
-from training.metrics.own_clips import measure_clips
+from training.metrics.own_clips import measure_clips, measure_scene
 from training.metrics.own_pictures import learning_curve, own_samples
 from training.objectives import objective_of
 from training.peers import started_together
@@ -55,6 +55,7 @@ class Wish:
             raise ValueError(f"minutes must be above 0, got {self.minutes:g}")
 
 
+@telling_a_full_disk()
 def train_own(
     source: Source, wish: Wish, places: Places, *, resume: bool = False, listener: Listener | None = None
 ) -> Path:
@@ -62,7 +63,7 @@ def train_own(
 
     Raises:
         DataError: the clips cannot be used.
-        TrainingError: the loss is not finite, or there is another run in the way.
+        TrainingError: the loss is not finite, the disk is full, or there is another run in the way.
         KeyboardInterrupt: the run was interrupted; `resume` takes it up.
 
     """
@@ -138,7 +139,8 @@ def show(folder: Path, source: Source, runs: RunFolder, seconds: float) -> None:
     """Measure the model on held-out clips; write its numbers, the curve of its training and pictures beside it."""
     loaded = load_model(folder, "cpu")
     with Progress(disable=True) as progress:
-        results: dict[str, Any] = measure_clips(loaded.model, source.held_out, progress)
+        results: dict[str, Any] = measure_clips(loaded.model, source, progress)
+        results |= measure_scene(loaded.model, source, progress)
     Report.of(loaded, results, origin("", loaded.device, seconds)).write(folder, None)
     write_atomically(folder / SAMPLES, own_samples(loaded.model, source.training, source.held_out))
     write_atomically(folder / CURVE, learning_curve(runs.entries()))

@@ -14,7 +14,7 @@ import torch
 
 from models.checkpoint import CARD, LoadedModel, read_config, write_atomically, write_config
 from training.card import METRICS_BEGIN, METRICS_END
-from training.code_tables import classes_table, code_metrics, code_tables
+from training.code_tables import classes_table, code_metrics, code_tables, consistency_table, ranged
 
 RESULTS_HEAD = """# Results
 
@@ -123,6 +123,8 @@ class Report:
         parts = [fidelity_table(self.results)]
         if "judge" in self.results:
             parts += [judge_table(self.results), *code_tables(self.results)]
+        elif "consistency" in self.results:
+            parts.append(consistency_table(self.results["consistency"]))
         if "classes" in self.results:
             parts.append(classes_table(self.results["classes"]))
         if "prediction" in self.results:
@@ -195,13 +197,20 @@ def fidelity_table(results: Mapping[str, Any]) -> str:
     protocol, measured = results["protocol"], results["fidelity"]
 
     def cell(how: str, name: str) -> str:
-        estimate = measured[how][name]
-        return f"{estimate['value']:.2f} ({estimate['low']:.2f} to {estimate['high']:.2f})"
+        return ranged(measured[how][name], 1, 2)
 
     if "swap_psnr" not in measured["raw"]:
-        return (
-            f"| PSNR in dB, {protocol['clips']} held-out clips | |\n|---|---|\n"
-            f"| reconstruction | {cell('raw', 'reconstruction_psnr')} |"
+        few = "" if "low" in measured["raw"]["reconstruction_psnr"] else ", too few for intervals"
+        clips = f"{protocol['clips']} held-out {'clip' if protocol['clips'] == 1 else 'clips'}"
+        if protocol.get("files", protocol["clips"]) < protocol["clips"]:
+            clips += f" of {protocol['files']} {'file' if protocol['files'] == 1 else 'files'}"
+        return "\n".join(
+            [
+                f"| PSNR in dB, {clips}{few} | |",
+                "|---|---|",
+                f"| reconstruction | {cell('raw', 'reconstruction_psnr')} |",
+                *similarity_rows(results),
+            ]
         )
     return "\n".join(
         [
@@ -222,10 +231,7 @@ def similarity_rows(results: Mapping[str, Any]) -> list[str]:
     """SSIM with intervals, where it was measured."""
     measured = results.get("similarity", {}).get("raw", {})
     titles = {"reconstruction_ssim": "SSIM of the reconstruction", "swap_ssim": "SSIM of the swap"}
-    rows = [
-        f"| {titles[name]} | {estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f}) |"
-        for name, estimate in measured.items()
-    ]
+    rows = [f"| {titles[name]} | {ranged(estimate, 1, 3)} |" for name, estimate in measured.items()]
     return [*rows, *(constant_row(results, "SSIM of one constant picture for all", "ssim", 3) if rows else [])]
 
 
@@ -321,7 +327,8 @@ def scene_line(measured: Mapping[str, Any]) -> str:
     """What a fresh probe makes of pairs of dynamic codes."""
 
     def share(of: Mapping[str, float]) -> str:
-        return f"{100 * of['value']:.1f} % ({100 * of['low']:.1f} to {100 * of['high']:.1f})"
+        value, _, interval = ranged(of, 100, 1).partition(" ")
+        return f"{value} % {interval}".rstrip()
 
     line = (
         f"Of pairs of dynamic codes of {measured['clips']} held-out clips, a fresh probe tells whether they are of "

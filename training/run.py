@@ -1,6 +1,8 @@
 """A run's folder: its recipe, its log, and checkpoints from which it resumes exactly. No pickles."""
 
+import contextlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -135,11 +137,20 @@ class RunFolder:
         return self.path.rename(aside)
 
     def entries(self) -> list[dict[str, Any]]:
-        """The lines of the run's log."""
+        """The lines of the run's log, without those that a full disk or a death broke off."""
         log = self.path / "log.jsonl"
-        return [json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else []
+        entries = []
+        for line in log.read_text().splitlines() if log.is_file() else []:
+            with contextlib.suppress(json.JSONDecodeError):
+                entries.append(json.loads(line))
+        return entries
 
     def log(self, entry: Mapping[str, Any]) -> None:
-        """Append one line of JSON to the run's log."""
-        with (self.path / "log.jsonl").open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        """Append one line of JSON to the run's log, after the end of one that was broken off."""
+        with (self.path / "log.jsonl").open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                broken = file.read() != b"\n"
+            else:
+                broken = False
+            file.write(b"\n" * broken + json.dumps(entry).encode() + b"\n")

@@ -43,6 +43,7 @@ class Source:
     card: dict[str, str]
     labels: tuple[Labels, Labels] | None = None  # of both, where files say them and pictures cannot be drawn
     found: tuple[str, ...] = ()  # what there is to say of a person's own videos, line by line
+    held_out_files: tuple[str, ...] = ()  # whose scene each held-out clip is; without them each is a file of its own
 
 
 def open_source(data: str, folder: Path | None, clip_frames: int, read: Reader | None = None) -> Source:
@@ -189,6 +190,7 @@ def source_of(found: VideoFolder) -> Source:
     duplicates = near_duplicates(found.clips)
     training, held_out = split_clips(found.names, found.clips, [*duplicates, *scenes_of_one_file(found)])
     left_out = "; ".join(f"{name} {why}" for name, why in found.left_out.items())
+    files = {id(clip): file for clip, file in zip(found.clips, found.files, strict=True)}
     return Source(
         video_pool(training),
         video_pool(held_out),
@@ -199,4 +201,5 @@ def source_of(found: VideoFolder) -> Source:
             "source": "videos of the owner" + (f"; left out: {left_out}" if left_out else ""),
         },
         found=tuple(told(found, duplicates, (len(training), len(held_out)))),
+        held_out_files=tuple(files[id(clip)] for clip in held_out),
     )

@@ -17,8 +17,9 @@ from training.card import model_card, with_motion
 from training.data.errors import DataError
 from training.data.pool import ClipPool, Clips
 from training.data.videos import Reader
+from training.errors import NonFiniteLoss, NothingLearnt, telling_a_full_disk
 from training.held_out import HeldOut
-from training.loop import Hooks, choose_device, seed_of, train
+from training.loop import Hooks, Trained, choose_device, seed_of, train
 from training.metrics.own_pictures import live_sample
 from training.motion import fitting, train_motion
 from training.objectives import objective_of
@@ -83,6 +84,7 @@ class Listener:
     hurried: Callable[[], bool] = lambda: False  # somebody waits for that: no motion is taught
 
 
+@telling_a_full_disk()
 def run_recipe(recipe: Recipe, places: Places, *, resume: bool = False, listener: Listener | None = None) -> Path:
     """Train a recipe to its end and write the model folder; returns that folder.
 
@@ -91,7 +93,7 @@ def run_recipe(recipe: Recipe, places: Places, *, resume: bool = False, listener
 
     Raises:
         DataError: the data cannot be used.
-        TrainingError: the loss is not finite, or there is another run in the way.
+        TrainingError: the loss is not finite, the disk is full, or there is another run in the way.
         KeyboardInterrupt: the run was interrupted.
 
     """
@@ -135,16 +137,37 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
             hooks.sample = lambda model: on_sample(live_sample(model, source.held_out))
         listener.on_begun(recipe.steps)
         listener.on_stage("training")
-        train(recipe, model, objective_of(recipe), training, folder, hooks, resume, peers)
+        try:
+            trained = train(recipe, model, objective_of(recipe), training, folder, hooks, resume, peers)
+        except NonFiniteLoss as error:
+            trained = best_before(error, recipe, model, folder)
+            listener.on_found(f"training ended early: {error.found}; the model is that of step {trained.kept}")
     if listener.interrupted():
         raise KeyboardInterrupt
+    if not trained.steps:
+        raise NothingLearnt("training was ended before its first step, so that there is no model: give it more time")
     if peers.leads:
         if not listener.hurried():
             model.motion = motion_where_there_is_any(model, training, recipe.motion, listener)
         listener.on_stage("measuring")
-        export(recipe, model, source, places.models / recipe.name)
+        export(recipe, trained, model, source, places.models / recipe.name)
         folder.finish()
     return places.models / recipe.name
+
+
+def best_before(error: NonFiniteLoss, recipe: Recipe, model: Disentangler, folder: RunFolder) -> Trained:
+    """What is left of a run that failed: the model with the weights that measured best, where these are kept.
+
+    Raises:
+        NonFiniteLoss: none are.
+
+    """
+    best = folder.best() if recipe.patience else None
+    if best is None:
+        raise error
+    folder.restore_best(model)
+    model.eval()
+    return Trained(max(error.steps, best.step), best.step, error.found)
 
 
 class _Hurried(Exception):
@@ -154,7 +177,7 @@ class _Hurried(Exception):
 def motion_where_there_is_any(
     model: Disentangler, clips: Clips, recipe: MotionRecipe, listener: Listener
 ) -> Motion | None:
-    """The motion of these clips, or None, said so, where they are too short to learn one from or somebody waits.
+    """The motion of these clips, or None, said so, where none can be learnt from them or somebody waits.
 
     Raises:
         KeyboardInterrupt: the listener is interrupted.
@@ -178,6 +201,9 @@ def motion_where_there_is_any(
         return train_motion(model, clips, recipe, on_stage, on_step)
     except (DataError, _Hurried) as reason:
         listener.on_stage(f"no motion model: {reason}")
+        return None
+    except NonFiniteLoss as error:
+        listener.on_found(f"no motion model: {error}")
         return None
 
 
@@ -250,7 +276,7 @@ def new_model(recipe: Recipe) -> Disentangler:
     return DrNET(network) if isinstance(network, DrNETConfig) else UnorderedVAE(network)
 
 
-def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) -> None:
+def export(recipe: Recipe, trained: Trained, model: Disentangler, source: Source, folder: Path) -> None:
     """Write the model folder of a trained model, with its statistics over held-out clips."""
     keep_spread(model, source.training)
     motion = None if model.motion is None else fitting(recipe.motion, source.training)
@@ -260,19 +286,25 @@ def export(recipe: Recipe, model: Disentangler, source: Source, folder: Path) ->
         recipe.name,
         model,
         data=source.card,
-        card=model_card(recipe, model, source.card, motion),
+        card=model_card(recipe, trained, model, source.card, motion),
         statistics=statistics,
-        training=told(recipe),
+        training=told(recipe, trained),
     )
 
 
-def told(recipe: Recipe) -> dict[str, Any]:
-    """What the model's config says of the run: a published recipe's name, and how far it was followed."""
+def told(recipe: Recipe, trained: Trained) -> dict[str, Any]:
+    """What the model's config says of the run: a published recipe's name, and how far it was followed.
+
+    `steps` were taken, at most `steps_at_most`, and the weights are those after `kept_step`.
+    """
     followed = (recipe.name.removesuffix(TRIAL), recipe.loss)
     published = next((name for name, make in RECIPES.items() if (make().name, make().loss) == followed), None)
     return {
         "recipe": published,
-        "steps": recipe.steps,
+        "steps": trained.steps,
+        "steps_at_most": recipe.steps,
+        "kept_step": trained.kept,
+        "failed": trained.failed or None,
         "batch": recipe.batch,
         "seed": recipe.seed,
         "began_with": recipe.began_with,

@@ -1,6 +1,7 @@
 """The train task: clips of an asker become a model that is served. Only this module here knows the training room."""
 
 import base64
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -9,12 +10,12 @@ from typing import Any
 
 import structlog
 
-from jobs.errors import CannotLearn, NameTaken, Problem
+from jobs.errors import CannotLearn, NameTaken, Problem, StorageFull
 from jobs.train_request import TrainRequest
 from models.checkpoint import read_config
 from training.data.errors import DataError, Unreadable
 from training.data.videos import MAX_FRAMES, SquareVideo, VideoFolder, read_videos
-from training.errors import NonFiniteLoss, ResumeMismatch
+from training.errors import DiskFull, NonFiniteLoss, NothingLearnt, ResumeMismatch
 from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.run import RunFolder
 from training.sources import LEAST_FRAMES, SIZE, source_of
@@ -40,7 +41,8 @@ Telling = Callable[..., None]
 def learn(request: TrainRequest, tools: Tools, report: Telling, again: bool) -> Iterator[tuple[str, Maker]]:
     """Learn a model and give what is told of it; `again` goes on where an attempt before this one was cut off.
 
-    Where the asker cancels, what has been learnt becomes a model all the same, and then the job ends as canceled.
+    Where the asker cancels, what has been learnt becomes a model all the same, and then the job ends as canceled. A
+    cancel before the first step leaves no model.
 
     Raises:
         Problem: the clips cannot be used, or training fails; the text is for the asker.
@@ -61,10 +63,16 @@ def learn(request: TrainRequest, tools: Tools, report: Telling, again: bool) -> 
             folder = train_own(source, wish, places, resume=again, listener=teller.listener())
         except ResumeMismatch:
             folder = train_own(source, wish, places, listener=teller.listener())  # what is there is another's
+    except NothingLearnt as error:
+        teller.end()
+        raise CannotLearn(str(error)) from error
     except NonFiniteLoss as error:
         raise CannotLearn(f"training came to no number: {error}") from error
     except DataError as error:
         raise CannotLearn(str(error)) from error
+    except DiskFull as error:
+        shutil.rmtree(places.models / request.model, ignore_errors=True)  # half a model: its name is free again
+        raise StorageFull("the server's disk is full; try again later") from error
     log.info("learnt", model=wish.name, seconds=round(time.monotonic() - began))
     teller.end()
     yield JSON, lambda: to_json(said(folder, request, told, RunFolder(places.runs / wish.name)))

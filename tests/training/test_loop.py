@@ -1,5 +1,6 @@
 """A run is decided by its recipe: it repeats, resumes exactly, and stops on a loss that is not finite."""
 
+import errno
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ from models.checkpoint import load_model
 from models.unordered_config import UnorderedVAEConfig
 from models.unordered_vae import UnorderedVAE
 from training.data.pool import ClipPool
-from training.errors import NonFiniteLoss, ResumeMismatch
+from training.errors import DiskFull, NonFiniteLoss, ResumeMismatch
 from training.held_out import HeldOut
 from training.loop import Hooks, Terms, train
 from training.objectives import BoundObjective
@@ -21,7 +22,7 @@ from training.recipes import RECIPES
 from training.run import STATE, Best, RunFolder
 from training.schedule import Anneal
 from training.sources import Source
-from training.train import Listener, Places, run_on
+from training.train import Listener, Places, run_on, run_recipe
 
 RECIPE = Recipe(
     name="tiny",
@@ -132,6 +133,34 @@ def test_a_resumed_run_remembers_what_was_best(tmp_path: Path, pool: ClipPool) -
     assert RunFolder(tmp_path / "parts").best() == Best(25.0, 2)
     resumed = measured(tmp_path / "parts", pool, [22.0, 23.0, 24.0], recipe, resume=True)
     assert torch.equal(weights(resumed), weights(run(tmp_path / "two", pool, recipe, stop_after=2)))
+
+
+def test_a_line_of_the_log_that_was_broken_off_is_left_out_and_the_next_stands_alone(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.log({"step": 1})
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"step": 2, "reconstr')
+    assert run.entries() == [{"step": 1}]
+    run.log({"step": 3})
+    run.log({"step": 4})
+    assert run.entries() == [{"step": 1}, {"step": 3}, {"step": 4}]
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_with_the_way_to_go_on(
+    tmp_path: Path, pool: ClipPool, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(reason, "no room", str(path))
+
+    monkeypatch.setattr("training.train.open_source", lambda *asked: Source(pool, pool, CARD))
+    with monkeypatch.context() as until_then:
+        until_then.setattr("models.checkpoint.write_atomically", full)
+        with pytest.raises(DiskFull, match="free some space, then --resume"):
+            run_recipe(TAUGHT, at(tmp_path))
+    steps: list[int] = []
+    run_recipe(TAUGHT, at(tmp_path), resume=True, listener=Listener(on_step=lambda step, *_: steps.append(step)))
+    assert steps == [], "only the model had found no room"
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_step_and_keeps_the_checkpoint(
@@ -261,6 +290,21 @@ def test_who_is_hurried_while_the_motion_is_taught_gets_the_model_without_it(tmp
     folder = run_on(source, RECIPE, places, resume=False, listener=listener)
     assert load_model(folder).model.motion is None
     assert "no motion model: the model is wanted now" in stages
+
+
+def test_a_motion_that_fails_costs_the_motion_and_not_the_model(
+    tmp_path: Path, pool: ClipPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*given: object) -> None:
+        raise NonFiniteLoss("the motion's loss is not finite at step 5", "teach it otherwise", 5)
+
+    monkeypatch.setattr("training.train.train_motion", fails)
+    found: list[str] = []
+    folder = run_on(
+        Source(pool, pool, CARD), RECIPE, at(tmp_path), resume=False, listener=Listener(on_found=found.append)
+    )
+    assert load_model(folder).model.motion is None
+    assert found == ["no motion model: the motion's loss is not finite at step 5; teach it otherwise"]
 
 
 TAUGHT = replace(RECIPE, motion=MotionRecipe(hidden=8, layers=1, runs=20, length=6, observed=2, batch=4, steps=3))

@@ -1,18 +1,30 @@
 """A folder of videos becomes a model folder, and what cannot be used is named."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+import torch
 
 from models.checkpoint import load_model
+from models.disentangler import Disentangler
 from models.unordered_config import UnorderedVAEConfig
 from training.data.errors import DataError
+from training.data.pool import ClipPool
 from training.data.videos import centre_square, find_videos, read_videos, split_clips
+from training.errors import NonFiniteLoss, NothingLearnt
+from training.held_out import HeldOut
+from training.loop import Terms, Trained
+from training.objectives import objective_of
 from training.recipes import RECIPES, own_clips
-from training.train import Places, find_recipe, run_recipe, shortened, told, trial
+from training.run import RunFolder
+from training.sources import Source
+from training.train import Listener, Places, find_recipe, run_on, run_recipe, shortened, told, trial
+
+WHOLE = Trained(10, 10)
 
 
 def write_clip(path: Path, shade: int, frames: int = 8, size: tuple[int, int] = (96, 80)) -> None:
@@ -47,6 +59,86 @@ def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path) -> None:
     card = (folder / "README.md").read_text()
     assert "4 own clips" in card
     assert "3 train, 1 held out" in card
+    assert "The best weights were chosen on these same clips" in card
+
+
+@pytest.mark.parametrize(
+    ("ending", "taken", "row"),
+    [
+        ("the last step", (6, 4), "6 steps of 2 clips × 3 frames, the weights after step 4 kept"),
+        ("no better for two looks", (4, 2), "4 steps (at most 6) of 2 clips × 3 frames, the weights after step 2 kept"),
+        ("a cancel", (3, 3), "3 steps (at most 6) of 2 clips × 3 frames"),
+    ],
+)
+def test_a_card_tells_the_steps_that_were_taken_and_whose_weights_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, taken: tuple[int, int], row: str
+) -> None:
+    scores = {
+        "the last step": [1.0, 2.0, 3.0, 4.0, 3.5, 3.5],
+        "no better for two looks": [20.0, 22.0, 21.0, 20.0],
+        "a cancel": [1.0, 2.0, 3.0],
+    }[ending]
+    left, steps = iter(scores), list[int]()
+    monkeypatch.setattr(HeldOut, "__call__", lambda self, model: {"reconstruction_psnr": next(left)})
+    recipe = replace(
+        shortened(own_clips(), 6), name="mine", network=UnorderedVAEConfig.tiny(), batch=2, measure_every=1, patience=2
+    )
+    frames = torch.arange(200, dtype=torch.uint8)[: 4 * 5].reshape(4, 5, 1, 1, 1).expand(-1, -1, 64, 64, 3)
+    pool = ClipPool.of_equal_clips(frames)
+    source = Source(pool, pool, {"name": "greys", "source": "this test", "licence": "none needed", "split": "none"})
+    listener = Listener(
+        on_step=lambda step, terms, speed: steps.append(step),
+        enough=lambda: ending == "a cancel" and len(steps) == 3,
+    )
+    folder = run_on(source, recipe, places(tmp_path, tmp_path), resume=False, listener=listener)
+    stated = load_model(folder).config["training"]
+    assert (stated["steps"], stated["kept_step"]) == taken
+    assert stated["steps_at_most"] == 6
+    assert f"| training | {row}, Adam" in (folder / "README.md").read_text()
+
+
+def test_a_run_whose_loss_fails_leaves_the_best_model_by_then_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(
+        shortened(own_clips(), 6), name="mine", network=UnorderedVAEConfig.tiny(), batch=2, measure_every=2, patience=2
+    )
+    fails_after = 3
+
+    def broken(model: Disentangler, frames: torch.Tensor, progress: float) -> Iterator[Terms]:
+        for terms in objective_of(recipe)(model, frames, progress):
+            yield Terms(terms.loss * (torch.nan if round(6 * progress) == fails_after else 1), terms.shown)
+
+    monkeypatch.setattr("training.train.objective_of", lambda recipe: broken)
+    pool = ClipPool.of_equal_clips(torch.full((3, 5, 64, 64, 3), 90, dtype=torch.uint8))
+    source = Source(pool, pool, {"name": "greys", "source": "this test", "licence": "none needed", "split": "none"})
+    found: list[str] = []
+    listener = Listener(on_found=found.append)
+    folder = run_on(source, recipe, places(tmp_path, tmp_path), resume=False, listener=listener)
+    assert found[0].startswith("training ended early: the loss is not finite at step 3 (")
+    assert found[0].endswith("; the model is that of step 2")
+    stated = load_model(folder).config["training"]
+    assert (stated["steps"], stated["kept_step"]) == (3, 2)
+    assert stated["failed"] in (folder / "README.md").read_text()
+    fails_after = 1
+    with pytest.raises(NonFiniteLoss, match="look for broken clips"):
+        run_on(source, replace(recipe, name="none"), places(tmp_path, tmp_path), resume=False, listener=listener)
+    assert not (tmp_path / "models" / "none").exists(), "there was no look by then"
+
+
+def test_a_run_that_is_ended_before_its_first_step_makes_no_model(tmp_path: Path) -> None:
+    pool = ClipPool.of_equal_clips(torch.zeros(3, 5, 64, 64, 3, dtype=torch.uint8))
+    recipe = replace(own_clips(), name="mine", network=UnorderedVAEConfig.tiny())
+    with pytest.raises(NothingLearnt, match="before its first step"):
+        run_on(
+            Source(pool, pool, {}),
+            recipe,
+            places(tmp_path, tmp_path),
+            resume=False,
+            listener=Listener(enough=lambda: True),
+        )
+    assert not (tmp_path / "models").exists()
+    assert RunFolder(tmp_path / "runs" / "mine").best() is None
 
 
 def test_broken_and_short_files_are_left_out_by_name_and_the_rest_is_used(tmp_path: Path) -> None:
@@ -96,13 +188,13 @@ def test_an_unknown_recipe_is_told_which_there_are() -> None:
 
 
 def test_a_model_tells_which_of_the_recipes_for_its_name_made_it() -> None:
-    assert told(RECIPES["faces_vae"]())["recipe"] == "faces_vae"
-    assert told(shortened(RECIPES["faces_vae_again"](), 10))["recipe"] == "faces_vae_again"
-    assert told(own_clips())["recipe"] is None
+    assert told(RECIPES["faces_vae"](), WHOLE)["recipe"] == "faces_vae"
+    assert told(shortened(RECIPES["faces_vae_again"](), 10), WHOLE)["recipe"] == "faces_vae_again"
+    assert told(own_clips(), WHOLE)["recipe"] is None
 
 
 def test_a_trial_of_a_recipe_takes_no_models_place_and_still_tells_the_recipe() -> None:
     whole = RECIPES["faces_vae"]()
     assert (trial(whole, 10).name, trial(whole, 10).steps) == ("faces-vae-trial", 10)
     assert trial(whole, whole.steps).name == trial(whole, whole.steps + 1).name == "faces-vae"
-    assert told(trial(whole, 10))["recipe"] == "faces_vae"
+    assert told(trial(whole, 10), WHOLE)["recipe"] == "faces_vae"

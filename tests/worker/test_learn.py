@@ -1,6 +1,7 @@
 """A training job, by a real worker: clips become a model, a cancel keeps what there is, after a death it goes on."""
 
 import base64
+import errno
 import io
 import json
 import shutil
@@ -96,6 +97,30 @@ def test_a_cancel_keeps_what_was_learnt_by_then(bench, clips):
     ended = bench.store.get(record.id)
     assert ended.status == "canceled"
     assert load_model(bench.shelf.catalogue.find("mine").folder).name == "mine"
+
+
+def test_a_cancel_before_the_first_step_leaves_no_model(bench, clips, monkeypatch):
+    def canceled(self, steps):
+        self.stopped = Stopped(Why.CANCELED)
+
+    monkeypatch.setattr("worker.learn.Teller.on_begun", canceled)
+    record = submit(bench, clips, minutes=60)
+    work(bench)
+    assert bench.store.get(record.id).status == "canceled"
+    assert not (bench.store.settings.own_models_dir / "mine").exists(), "the name is free"
+
+
+def test_a_full_disk_is_told_and_leaves_the_name_free(bench, clips, monkeypatch):
+    def full(folder, config):
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+
+    record = submit(bench, clips)
+    with monkeypatch.context() as until_then:
+        until_then.setattr("models.checkpoint.write_config", full)
+        work(bench)
+    problem = bench.store.get(record.id).problem
+    assert (problem.slug, problem.status) == ("storage-full", 507)
+    assert not (bench.store.settings.own_models_dir / "mine").exists()
 
 
 def test_an_attempt_after_a_death_goes_on_where_the_first_was(bench, clips, monkeypatch):

@@ -55,19 +55,30 @@ def consistency(
     codes: Codes,
     swaps: UInt8[Tensor, "p t c h w"],
     pairs: Int[np.ndarray, "p 2"],
-    reconstructions: UInt8[Tensor, "n t c h w"],
+    reconstructions: UInt8[Tensor, "r t c h w"],
     progress: Progress,
+    themselves: Int[np.ndarray, "r 2"] | None = None,
+    groups: Int[np.ndarray, " n"] | None = None,
 ) -> Consistency:
-    """Encode the pictures of each pair (appearance, motion), and those of each clip itself, again."""
+    """Encode the pictures of each pair (appearance, motion), and those of each clip itself, again.
+
+    Reconstructions are of all clips, or of those that `themselves` pairs with themselves. `groups` are as in
+    `recognised`.
+    """
     static, dynamic = codes.static.mean, codes.dynamic.mean
     known = static.double().cpu().numpy(), dynamic.double().cpu().numpy()
     count, frames = dynamic.shape[:2]
-    themselves = np.stack([np.arange(count)] * 2, axis=1)
+    if themselves is None:
+        themselves = np.stack([np.arange(count)] * 2, axis=1)
 
     def again(made: UInt8[Tensor, "p t c h w"], whose: Int[np.ndarray, "p 2"]) -> Recognised:
         found = encode(model, made, progress)
         return recognised(
-            *known, found.static.mean.double().cpu().numpy(), found.dynamic.mean.double().cpu().numpy(), whose
+            *known,
+            found.static.mean.double().cpu().numpy(),
+            found.dynamic.mean.double().cpu().numpy(),
+            whose,
+            groups=groups,
         )
 
     return Consistency(again(swaps, pairs), again(reconstructions, themselves), count, frames)
@@ -80,10 +91,15 @@ def recognised(
     dynamic_again: Float[np.ndarray, "p t z"],
     pairs: Int[np.ndarray, "p 2"],
     seed: int = 0,
+    groups: Int[np.ndarray, " n"] | None = None,
 ) -> Recognised:
-    """Compare the codes of pairs (appearance, motion) with those they were made of."""
+    """Compare the codes of pairs (appearance, motion) with those they were made of.
+
+    Clips of one of the `groups` (numbered from 0) are resampled together; without groups each is of its own.
+    """
     who, what = pairs.T
-    drawn = weights(np.random.default_rng(seed), len(static))
+    groups = np.arange(len(static)) if groups is None else groups
+    drawn = weights(np.random.default_rng(seed), int(groups.max()) + 1)[:, groups]
 
     def mean(values: Float[np.ndarray, " p"]) -> Estimate:
         return Estimate.of(values.mean(), mean_over_pairs(values, pairs, drawn))
