@@ -151,7 +151,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure the model in `folder`; write its metrics, card and evaluation.json, and docs/results.md where given.
 
-    `read` reads a person's own videos, where that is not done in the usual way. `only_fit` measures what is called
+    `read` reads a person's own videos. `only_fit` measures what is called
     typical and keeps all other numbers, which must be of these weights. Without `keep` nothing is
     written. Nothing written enters the model's digest. Judges are kept in `cache`.
 

@@ -64,6 +64,7 @@ def open_source(data: str, folder: Path | None, clip_frames: int, read: Reader |
         return norb_source(folder)
     if data in ("kth", "kth_predrnn"):
         return kth_source(folder, "drnet" if data == "kth" else "predrnn")
+    assert read is not None, "whoever opens a person's own videos brings what reads them"
     return clips_source(folder, clip_frames, read)
 
 
@@ -169,7 +170,7 @@ def kth_source(folder: Path, persons: Persons) -> Source:
     )
 
 
-def clips_source(folder: Path, clip_frames: int, read: Reader | None = None) -> Source:
+def clips_source(folder: Path, clip_frames: int, read: Reader) -> Source:
     """A person's own videos, split by clip.
 
     Raises:

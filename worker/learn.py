@@ -12,6 +12,7 @@ import structlog
 from jobs.errors import CannotLearn, NameTaken, Problem
 from jobs.train_request import TrainRequest
 from models.checkpoint import read_config
+from training.data.cuts import scene_cuts
 from training.data.errors import DataError, Unreadable
 from training.data.videos import MAX_FRAMES, SquareVideo, VideoFolder, read_videos
 from training.errors import NonFiniteLoss, ResumeMismatch
@@ -23,6 +24,8 @@ from worker.arrays import to_json
 from worker.attempt import Stopped, Why
 from worker.coding import Report
 from worker.kinds import Tools
+from worker.media import Decoder
+from worker.order import Limits
 from worker.results import JSON, PNG, Maker
 from worker.squares import square_frames
 
@@ -77,24 +80,34 @@ def read(request: TrainRequest, tools: Tools, report: Report) -> VideoFolder:
 
     def square(path: Path, size: int) -> SquareVideo:
         report("reading clips", READ * (list(names).index(path.name) / len(names)))
-        limits = tools.limits
-        try:
-            with tools.open_input(names[path.name]) as file:
-                frames = square_frames(
-                    tools.decoder,
-                    file.fileno(),
-                    size=size,
-                    crop=request.crop,
-                    most=MAX_FRAMES,
-                    frame_pixels=limits.frame_pixels,
-                    seconds=limits.seconds,
-                )
-        except Problem as problem:
-            raise Unreadable(problem.detail) from problem
-        return SquareVideo(frames)
+        with tools.open_input(names[path.name]) as file:
+            return square_video(tools.decoder, file.fileno(), size, request.crop, tools.limits)
 
     frames = max(recipe_frames(request.family), LEAST_FRAMES)
     return read_videos([Path(name) for name in names], SIZE, frames, square)
+
+
+def square_video(decoder: Decoder, fd: int, size: int, crop: str, limits: Limits) -> SquareVideo:
+    """Read an open video as training takes it, here and in `twofold train`; of the limits frames do not count.
+
+    Raises:
+        Unreadable: it is damaged, too large, or of no kind that is taken, or shows no face where `crop` is `face`.
+
+    """
+    try:
+        found = square_frames(
+            decoder,
+            fd,
+            size=size,
+            crop=crop,
+            most=MAX_FRAMES,
+            frame_pixels=limits.frame_pixels,
+            seconds=limits.seconds,
+            find_cuts=scene_cuts,
+        )
+    except Problem as problem:
+        raise Unreadable(f"cannot be used: {problem.detail}") from problem
+    return SquareVideo(found.frames, found.numbers, found.stride, found.count, found.cuts, found.faceless, found.shape)
 
 
 class Teller:

@@ -10,9 +10,10 @@ import pytest
 from models.checkpoint import load_model
 from models.unordered_config import UnorderedVAEConfig
 from training.data.errors import DataError
-from training.data.videos import centre_square, find_videos, read_videos, split_clips
+from training.data.videos import find_videos, read_videos, split_clips
 from training.recipes import RECIPES, own_clips
-from training.train import Places, find_recipe, run_recipe, shortened, told, trial
+from training.sources import clips_source
+from training.train import Listener, Places, find_recipe, run_on, shortened, told, trial
 
 
 def write_clip(path: Path, shade: int, frames: int = 8, size: tuple[int, int] = (96, 80)) -> None:
@@ -26,17 +27,14 @@ def write_clip(path: Path, shade: int, frames: int = 8, size: tuple[int, int] = 
         container.mux(stream.encode())
 
 
-def places(folder: Path, data: Path) -> Places:
-    return Places(runs=folder / "runs", models=folder / "models", data=data, device="cpu")
-
-
-def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path) -> None:
+def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path, read) -> None:
     clips = tmp_path / "clips"
     clips.mkdir()
     for index in range(4):
         write_clip(clips / f"{index}.mp4", shade=40 * index)
     recipe = replace(shortened(own_clips(), 3), name="mine", network=UnorderedVAEConfig.tiny(), batch=2)
-    folder = run_recipe(recipe, places(tmp_path, clips))
+    places = Places(runs=tmp_path / "runs", models=tmp_path / "models", device="cpu")
+    folder = run_on(clips_source(clips, 4, read), recipe, places, resume=False, listener=Listener())
     loaded = load_model(folder)
     assert loaded.name == "mine"
     assert len(loaded.statistics["fit"]["psnr_db"]) == 101
@@ -49,20 +47,20 @@ def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path) -> None:
     assert "3 train, 1 held out" in card
 
 
-def test_broken_and_short_files_are_left_out_by_name_and_the_rest_is_used(tmp_path: Path) -> None:
+def test_broken_and_short_files_are_left_out_by_name_and_the_rest_is_used(tmp_path: Path, read) -> None:
     write_clip(tmp_path / "good.mp4", 30)
     write_clip(tmp_path / "short.mp4", 30, frames=2)
     (tmp_path / "broken.mp4").write_bytes(b"not a video at all" * 50)
-    found = read_videos(find_videos(tmp_path), size=64, min_frames=3)
+    found = read_videos(find_videos(tmp_path), size=64, min_frames=3, read=read)
     assert found.names == ["good.mp4"]
     assert found.clips[0].shape == (8, 64, 64, 3)
     assert "2 frames, training needs 3" in found.left_out["short.mp4"]
-    assert "cannot be decoded" in found.left_out["broken.mp4"]
+    assert "cannot be used: the file's content is none of" in found.left_out["broken.mp4"]
 
 
-def test_real_clips_are_read_whole(shared_data: Path) -> None:
+def test_real_clips_are_read_whole(shared_data: Path, read) -> None:
     folder = shared_data / "videos" / "signers"
-    found = read_videos(find_videos(folder), size=64, min_frames=3)
+    found = read_videos(find_videos(folder), size=64, min_frames=3, read=read)
     assert dict(zip(found.names, map(len, found.clips), strict=True)) == {
         "book.mkv": 109,
         "eat.mkv": 47,
@@ -73,6 +71,26 @@ def test_real_clips_are_read_whole(shared_data: Path) -> None:
     }
 
 
+def test_damaged_videos_are_left_out_with_the_reason_and_not_as_far_as_they_go(
+    shared_data: Path, tmp_path: Path, read
+) -> None:
+    whole = (shared_data / "videos" / "signers" / "book.mkv").read_bytes()
+    (tmp_path / "whole.mkv").write_bytes(whole)
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 3])
+    flipped = np.frombuffer(whole, np.uint8).copy()
+    flipped[len(whole) // 2 :][:400] ^= 0x5A
+    (tmp_path / "flipped.mkv").write_bytes(flipped.tobytes())
+    indexed = shared_data / "videos" / "invalid" / "truncated_with_index.mp4"
+    (tmp_path / "indexed.mp4").write_bytes(indexed.read_bytes())
+    (tmp_path / "folder.mp4").mkdir()
+    found = read_videos(find_videos(tmp_path), size=64, min_frames=3, read=read)
+    assert found.names == ["whole.mkv"]
+    assert "the file is cut off" in found.left_out["cut.mkv"]
+    assert "broken or cut off after" in found.left_out["flipped.mkv"]
+    assert "broken or cut off after 9 good frames" in found.left_out["indexed.mp4"]
+    assert "cannot be opened: Is a directory" in found.left_out["folder.mp4"]
+
+
 def test_one_clip_is_too_few_and_no_clip_too(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no videos in"):
         find_videos(tmp_path)
@@ -80,14 +98,6 @@ def test_one_clip_is_too_few_and_no_clip_too(tmp_path: Path) -> None:
         find_videos(tmp_path / "nowhere")
     with pytest.raises(DataError, match="at least 2"):
         split_clips(["a.mp4"], [np.zeros((3, 64, 64, 3), np.uint8)])
-
-
-def test_scaling_averages_areas() -> None:
-    picture = np.zeros((128, 200, 3), np.uint8)
-    picture[::2] = 200
-    square = centre_square(picture, 64)
-    assert square.shape == (64, 64, 3)
-    assert (square == 100).all()
 
 
 def test_an_unknown_recipe_is_told_which_there_are() -> None:

@@ -20,7 +20,9 @@ def told(found: VideoFolder, duplicates: list[tuple[int, int]], split: tuple[int
         short = found.short_scenes.get(name, 0)
         frames, clips = ", ".join(map(str, cuts)), counted(found.files.count(name), "clip")
         too_short = f"; {counted(short, 'scene')} too short" if short else ""
-        lines.append(f"scenes: {name} is cut at frame {frames} into {clips}{too_short}")
+        nobody = "".join(f"; scene {number} shows no face" for number in found.faceless.get(name, []))
+        lines.append(f"scenes: {name} is cut at frame {frames} into {clips}{too_short}{nobody}")
+    lines += [f"long: {name}, {used} of {count} frames are used" for name, (used, count) in found.thinned.items()]
     lines += [
         f"near-duplicates, on one side of the split: {found.names[first]} and {found.names[second]}"
         for first, second in duplicates

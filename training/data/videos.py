@@ -3,19 +3,15 @@
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
 import numpy as np
 import torch
-from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
-from einops import rearrange
 from jaxtyping import UInt8
 
-from training.data.area import area_average
-from training.data.cuts import scene_cuts
 from training.data.errors import DataError, Unreadable
 from training.data.pool import ClipPool
 
@@ -25,9 +21,14 @@ MAX_FRAMES = 1000  # of one video; a longer one is sampled evenly
 
 @dataclass(frozen=True, slots=True)
 class SquareVideo:
-    """A video's frames as a model takes them."""
+    """A video's frames as a model takes them, and where its scenes begin, counted in the file's own frames."""
 
     frames: UInt8[np.ndarray, "t size size 3"]  # at most `MAX_FRAMES`, evenly over the video
+    numbers: list[int]  # which of the file's frames these are
+    stride: int  # of them one is used
+    count: int  # frames of the file
+    cuts: list[int]  # the frames that begin another scene
+    faceless: list[int] = field(default_factory=list)  # scenes, from 1, of which there are no frames for want of a face
     shape: tuple[int, int] | None = None  # width and height of its own pictures, upright, where they are known
 
 
@@ -46,6 +47,8 @@ class VideoFolder:
     sizes: dict[str, tuple[int, int]]  # width and height of each file's pictures, upright
     cuts: dict[str, list[int]]  # the frames at which files were cut, where they were
     short_scenes: dict[str, int]  # how many scenes of a file were too short to be clips
+    faceless: dict[str, list[int]]  # which scenes of a file show no face, where one was wanted
+    thinned: dict[str, tuple[int, int]]  # of files too long to be used whole, how many frames of how many are
 
 
 def find_videos(folder: Path) -> list[Path]:
@@ -63,27 +66,24 @@ def find_videos(folder: Path) -> list[Path]:
     return found
 
 
-def read_videos(paths: Iterable[Path], size: int, min_frames: int, read: Reader | None = None) -> VideoFolder:
-    """Read videos, by default their largest centred squares area-averaged to `size`, and cut them into scenes.
+def read_videos(paths: Iterable[Path], size: int, min_frames: int, read: Reader) -> VideoFolder:
+    """Read videos, and make a clip of each scene.
 
     Broken files, and those with no scene of `min_frames` frames, are left out. A file is called by its path below
     the folder that all of them lie in, so that two of one name in two folders are two.
     """
     paths = list(paths)
-    found, folder = VideoFolder([], [], {}, [], {}, {}, {}), common_folder(paths)
+    found, folder = VideoFolder([], [], {}, [], {}, {}, {}, {}, {}), common_folder(paths)
     for path in paths:
         name = path.relative_to(folder).as_posix()
         try:
-            video = (read or centred)(path, size)
+            video = read(path, size)
         except Unreadable as error:
             found.left_out[name] = str(error)
             continue
         if video.shape is not None:
             found.sizes[name] = video.shape
-        if len(video.frames) < min_frames:
-            found.left_out[name] = f"has {len(video.frames)} frames, training needs {min_frames}"
-            continue
-        add_scenes(found, name, video.frames, min_frames)
+        add_scenes(found, name, video, min_frames)
     return found
 
 
@@ -92,42 +92,32 @@ def common_folder(paths: list[Path]) -> Path:
     return Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
 
 
-def centred(path: Path, size: int) -> SquareVideo:
-    """The largest centred squares of a local, trusted video.
-
-    Raises:
-        Unreadable: it is broken, or holds no video.
-
-    """
-    frames, shape = [], None
-    try:
-        for picture in pictures(path, MAX_FRAMES):
-            shape = (picture.shape[1], picture.shape[0])
-            frames.append(centre_square(picture, size))
-    except FFmpegError as error:
-        raise Unreadable(f"cannot be decoded: {error.strerror}") from error
-    return SquareVideo(np.stack(frames) if frames else np.empty((0, size, size, 3), np.uint8), shape)
-
-
-def add_scenes(found: VideoFolder, name: str, frames: UInt8[np.ndarray, "t h w 3"], min_frames: int) -> None:
+def add_scenes(found: VideoFolder, name: str, video: SquareVideo, min_frames: int) -> None:
     """Make a clip of each scene that is long enough."""
-    cuts = scene_cuts(frames)
-    parts = np.split(frames, cuts)
-    if cuts:
-        found.cuts[name] = cuts
+    parts = np.split(video.frames, np.searchsorted(video.numbers, video.cuts))
     whole = [(number, part) for number, part in enumerate(parts, 1) if len(part) >= min_frames]
-    if len(whole) < len(parts):
-        found.short_scenes[name] = len(parts) - len(whole)
+    if not whole and not video.cuts:
+        found.left_out[name] = f"has {len(video.frames)} frames, training needs {min_frames}"
+        return
     if not whole:
-        found.left_out[name] = f"has {len(parts)} scenes, of which none has {min_frames} frames"
+        wanted = f"{min_frames} frames" + (" and a face" if video.faceless else "")
+        found.left_out[name] = f"has {len(parts)} scenes, of which none has {wanted}"
+    if video.cuts:
+        found.cuts[name] = video.cuts
+    if video.faceless:
+        found.faceless[name] = video.faceless
+    if short := len(parts) - len(whole) - len(video.faceless):
+        found.short_scenes[name] = short
+    if video.stride > 1:
+        found.thinned[name] = (len(video.frames), video.count)
     for number, part in whole:
         found.names.append(name if len(parts) == 1 else f"{name}, scene {number}")
         found.clips.append(part)
         found.files.append(name)
 
 
-def pictures(path: Path, most: int | None = None) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-    """The frames of one local, trusted video, upright; evenly sampled where there are more than `most`.
+def pictures(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """The frames of one local, trusted video, upright.
 
     Raises:
         FFmpegError: it is broken, or holds no video.
@@ -138,23 +128,9 @@ def pictures(path: Path, most: int | None = None) -> Iterator[UInt8[np.ndarray, 
         if not isinstance(stream, av.VideoStream):
             raise av.error.InvalidDataError(0, "no video stream")
         stream.codec_context.thread_type = "AUTO"
-        stride = max(1, -(-stream.frames // most)) if most else 1
         to_rgb = VideoReformatter()  # of all frames: to set one up costs more than to use it
-        for index, frame in enumerate(container.decode(stream)):
-            if index % stride or not isinstance(frame, av.VideoFrame):
-                continue
-            if most and index // stride >= most:
-                return
+        for frame in container.decode(stream):
             yield np.rot90(as_rgb(frame, to_rgb), round(frame.rotation / 90))
-
-
-def centre_square(picture: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
-    """The largest centred square, every output pixel the mean of the area it covers."""
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = rearrange(picture[top : top + side, left : left + side], "h w c -> c h w")
-    return np.ascontiguousarray(rearrange(area_average(square, size, size), "c h w -> h w c"))
 
 
 def video_pool(clips: list[UInt8[np.ndarray, "_ h w 3"]]) -> ClipPool:
