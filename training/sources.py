@@ -188,16 +188,16 @@ def source_of(found: VideoFolder) -> Source:
 
     """
     duplicates = near_duplicates(found.clips)
-    training, held_out = split_clips(found.names, found.clips, [*duplicates, *scenes_of_one_file(found)])
+    training, held_out = split_clips(found.names, duplicates, scenes_of_one_file(found))
     left_out = "; ".join(f"{name} {why}" for name, why in found.left_out.items())
     return Source(
-        video_pool(training),
-        video_pool(held_out),
+        video_pool([found.clips[number] for number in training]),
+        video_pool([found.clips[number] for number in held_out]),
         {
             "name": f"{len(found.clips)} own clips, {sum(map(len, found.clips))} frames",
             "licence": "the owner's",
             "split": f"by clip: {len(training)} train, {len(held_out)} held out",
             "source": "videos of the owner" + (f"; left out: {left_out}" if left_out else ""),
         },
-        found=tuple(told(found, duplicates, (len(training), len(held_out)))),
+        found=tuple(told(found, duplicates, held_out)),
     )

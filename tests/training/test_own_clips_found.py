@@ -12,7 +12,7 @@ from training.data.face_clips import FaceClips
 from training.data.faces import draw, identities, motion_path
 from training.data.pool import as_bytes
 from training.data.told import told
-from training.data.videos import find_videos, read_videos, split_clips, through_h264
+from training.data.videos import VideoFolder, find_videos, read_videos, split_clips, through_h264
 from training.sources import clips_source
 
 
@@ -88,30 +88,63 @@ def test_another_motion_before_the_same_background_is_no_duplicate():
     assert near_duplicates([moving, still]) == []
 
 
+def names(count):
+    return [f"{number}.mp4" for number in range(count)]
+
+
 def test_clips_that_belong_together_are_never_on_both_sides():
-    clips = [np.full((3, 64, 64, 3), shade, np.uint8) for shade in range(20)]
-    names, pairs = [str(number) for number in range(20)], [(0, 5), (5, 9), (1, 2), (10, 11)]
-    kept, held_out = split_clips(names, clips, pairs)
-    assert len(kept) + len(held_out) == 20
-    assert 2 <= len(held_out) <= 10
-    shades = {int(clip[0, 0, 0, 0]) for clip in held_out}
+    pairs = [(0, 5), (5, 9), (1, 2), (10, 11)]
+    training, held_out = split_clips(names(20), pairs)
+    assert sorted(training + held_out) == list(range(20))
+    assert len(held_out) == 2
     for first, second in pairs:
-        assert (first in shades) == (second in shades)
+        assert (first in held_out) == (second in held_out)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_most_clips_are_trained_on_where_one_file_has_most(seed):
-    count = 5 + seed
-    clips = [np.full((3, 64, 64, 3), shade, np.uint8) for shade in range(count)]
-    kept, held_out = split_clips([""] * count, clips, [(number, number + 1) for number in range(count - 2)])
-    assert [int(clip[0, 0, 0, 0]) for clip in held_out] == [count - 1]
-    assert len(kept) == count - 1
+@pytest.mark.parametrize("size", [9, 18])
+def test_a_tenth_is_a_tenth_where_one_file_has_many_of_the_clips(size):
+    pairs = [(number, number + 1) for number in range(size - 1)]
+    training, held_out = split_clips(names(20), [], pairs)
+    assert len(held_out) == 2
+    assert set(held_out).isdisjoint(range(size))
+    assert set(range(size)) <= set(training)
 
 
-def test_scenes_of_a_single_file_are_split_all_the_same():
-    clips = [np.full((3, 64, 64, 3), shade, np.uint8) for shade in range(4)]
-    kept, held_out = split_clips([""] * 4, clips, [(0, 1), (1, 2), (2, 3)])
-    assert (len(kept), len(held_out)) == (3, 1)
+def test_groups_that_make_no_tenth_come_as_near_as_they_can():
+    def held_out(*sizes):
+        ends = np.cumsum(sizes)
+        inner = [(number, number + 1) for number in range(ends[-1] - 1) if number + 1 not in ends]
+        return len(split_clips(names(int(ends[-1])), inner)[1])
+
+    assert held_out(7, 7, 6) == 6
+    assert held_out(19, 1) == 1
+    assert held_out(5, 5) == 5
+    assert held_out(10, 4, 3, 3) == 3
+
+
+@pytest.mark.parametrize("count", range(5, 10))
+def test_most_clips_are_trained_on_where_one_file_has_most(count):
+    training, held_out = split_clips(names(count), [(number, number + 1) for number in range(count - 2)])
+    assert held_out == [count - 1]
+    assert training == list(range(count - 1))
+
+
+def test_scenes_of_a_single_file_are_split_all_the_same_and_its_near_duplicates_are_not():
+    scenes = [(0, 1), (1, 2), (2, 3)]
+    training, held_out = split_clips(names(4), [], scenes)
+    assert (len(training), len(held_out)) == (3, 1)
+    training, held_out = split_clips(names(4), [(0, 3), (1, 2)], scenes)
+    assert held_out in ([0, 3], [1, 2])
+    training, held_out = split_clips(names(4), scenes, [(0, 3)])
+    assert (len(training), len(held_out)) == (3, 1), "all are near-duplicates"
+
+
+def test_what_is_said_of_near_duplicates_is_where_they_went():
+    clip = np.zeros((5, 64, 64, 3), np.uint8)
+    found = VideoFolder(["a, scene 1", "a, scene 2"], [clip, clip], {}, ["a", "a"], {}, {"a": [5]}, {}, {}, {})
+    lines = told(found, [(0, 1)], [1])
+    assert "near-duplicates, on both sides of the split: a, scene 1 and a, scene 2" in lines
+    assert lines[-1] == "split by clip: 1 to train on, 1 held out; scenes of one file are on both sides"
 
 
 def test_a_folder_is_told_line_by_line(tmp_path, read):
@@ -143,7 +176,7 @@ def test_a_long_video_is_thinned_evenly_and_its_cuts_are_told_in_its_own_frames(
     assert found.thinned == {"long.mkv": (750, 3000)}
     assert found.cuts == {"long.mkv": [1501]}
     assert [len(clip) for clip in found.clips] == [376, 374], "every fourth frame, up to the cut and from there"
-    assert "long: long.mkv, 750 of 3000 frames are used" in told(found, [], (1, 1))
+    assert "long: long.mkv, 750 of 3000 frames are used" in told(found, [], [1])
     first, second = found.clips
     assert np.abs(first[-1, 60:].astype(int) - scene(0, 1)[0, 60:]).mean() < 12
     assert np.abs(second[0, 60:].astype(int) - scene(1, 1)[0, 60:]).mean() < 12

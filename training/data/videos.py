@@ -147,34 +147,52 @@ def video_pool(clips: list[UInt8[np.ndarray, "_ h w 3"]]) -> ClipPool:
     return ClipPool(torch.from_numpy(np.concatenate(clips)), starts, lengths)
 
 
-def split_clips(
-    names: list[str], clips: list[UInt8[np.ndarray, "_ h w 3"]], together: Iterable[tuple[int, int]] = ()
-) -> tuple[list[UInt8[np.ndarray, "_ h w 3"]], list[UInt8[np.ndarray, "_ h w 3"]]]:
-    """Training and held-out clips: a tenth of the clips, at least one, is held out.
+def split_clips(names: list[str], *together: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """The numbers of training and of held-out clips: about a tenth, at least one, is held out.
 
-    The pairs of `together` (scenes of one file, near-duplicates) stay on one side, unless that leaves one side empty.
+    The pairs of `together` stay on one side: near-duplicates, say, and then scenes of one file. Where all clips would
+    be together, the last kind of pairs is let go, and then the one before.
 
     Raises:
         DataError: there is one clip only, so nothing can be held out of training.
 
     """
-    if len(clips) < 2:
+    if len(names) < 2:
         raise DataError(
-            f"{len(clips)} clip can be used ({', '.join(names)}); a model needs at least 2, one of them held out"
+            f"{len(names)} clip can be used ({', '.join(names)}); a model needs at least 2, one of them held out"
         )
-    group = np.arange(len(clips))
-    for first, second in together:
+    group = grouped(len(names), [pair for pairs in together for pair in pairs])
+    while len(set(group.tolist())) == 1:
+        together = together[:-1]
+        group = grouped(len(names), [pair for pairs in together for pair in pairs])
+    order = dict.fromkeys(group[np.random.default_rng(0).permutation(len(names))].tolist())
+    chosen = nearest_sum([(one, int((group == one).sum())) for one in order], max(1, len(names) // 10))
+    held_out = np.isin(group, list(chosen))
+    return np.flatnonzero(~held_out).tolist(), np.flatnonzero(held_out).tolist()
+
+
+def grouped(count: int, pairs: Iterable[tuple[int, int]]) -> np.ndarray:
+    """A number for each clip, the same for those that pairs bring together."""
+    group = np.arange(count)
+    for first, second in pairs:
         group[group == group[second]] = group[first]
-    if len(set(group.tolist())) == 1:
-        group = np.arange(len(clips))
-    count, chosen = max(1, len(clips) // 10), set[int]()
-    for index in np.random.default_rng(0).permutation(len(clips)):
-        members = np.flatnonzero(group == group[index]).tolist()
-        # The smallest of two groups or more has at most half of the clips, so that some group is taken.
-        if len(chosen) < count and 2 * len(members) <= len(clips):
-            chosen |= set(members)
-    kept = [clip for index, clip in enumerate(clips) if index not in chosen]
-    return kept, [clips[index] for index in sorted(chosen)]
+    return group
+
+
+def nearest_sum(sizes: list[tuple[int, int]], wanted: int) -> list[int]:
+    """Some of the groups, each with its size, that have together the number wanted, or come nearest to it.
+
+    Of several choices that do, it is the one whose groups come first; of two as near, the larger.
+    """
+    chosen: dict[int, list[int]] = {0: []}  # by how many clips they have
+    for group, size in sizes:
+        for total in sorted(chosen):
+            if total < wanted:
+                chosen.setdefault(total + size, [*chosen[total], group])
+        if wanted in chosen:
+            break
+    del chosen[0]
+    return chosen[min(chosen, key=lambda total: (abs(total - wanted), -total))]
 
 
 def through_h264(frames: UInt8[np.ndarray, "t h w 3"], crf: int) -> UInt8[np.ndarray, "t h w 3"]:
