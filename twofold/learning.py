@@ -1,5 +1,6 @@
 """`twofold train` and `teach-motion`: the training room with a progress bar and readable failures."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ from jobs.settings import Settings, read_settings
 from models.checkpoint import CheckpointError, save_model
 from models.drnet_reference import ForeignWeights, import_drnet, read_parts
 from training.data.errors import DataError, Unreadable
-from training.data.videos import Reader, SquareVideo
+from training.data.videos import DIGEST, Reader, SquareVideo
 from training.errors import TrainingError
 from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.peers import rank_here
@@ -87,7 +88,9 @@ def reader(crop: str, settings: Settings) -> Reader:
     def read(path: Path, size: int) -> SquareVideo:
         try:
             with path.open("rb") as file:
-                return square_video(decoder, file.fileno(), size, crop, limits)
+                video = square_video(decoder, file.fileno(), size, crop, limits)
+                file.seek(0)
+                return replace(video, digest=hashlib.file_digest(file, "sha256").hexdigest()[:DIGEST])
         except OSError as error:
             raise Unreadable(f"cannot be opened: {error.strerror}") from error
 

@@ -3,7 +3,7 @@
 import base64
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from jobs.train_request import TrainRequest
 from models.checkpoint import read_config
 from training.data.cuts import scene_cuts
 from training.data.errors import DataError, Unreadable
-from training.data.videos import MAX_FRAMES, SquareVideo, VideoFolder, read_videos
+from training.data.videos import DIGEST, MAX_FRAMES, SquareVideo, VideoFolder, read_videos
 from training.errors import NonFiniteLoss, ResumeMismatch
 from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.run import RunFolder
@@ -81,7 +81,8 @@ def read(request: TrainRequest, tools: Tools, report: Report) -> VideoFolder:
     def square(path: Path, size: int) -> SquareVideo:
         report("reading clips", READ * (list(names).index(path.name) / len(names)))
         with tools.open_input(names[path.name]) as file:
-            return square_video(tools.decoder, file.fileno(), size, request.crop, tools.limits)
+            video = square_video(tools.decoder, file.fileno(), size, request.crop, tools.limits)
+        return replace(video, digest=names[path.name][:DIGEST])
 
     frames = max(recipe_frames(request.family), LEAST_FRAMES)
     return read_videos([Path(name) for name in names], SIZE, frames, square)

@@ -10,7 +10,9 @@ import pytest
 from models.checkpoint import load_model
 from models.unordered_config import UnorderedVAEConfig
 from training.data.errors import DataError
+from training.data.sides import Sides
 from training.data.videos import find_videos, read_videos, split_clips
+from training.errors import ResumeMismatch
 from training.recipes import RECIPES, own_clips
 from training.sources import clips_source
 from training.train import Listener, Places, find_recipe, run_on, shortened, told, trial
@@ -45,6 +47,15 @@ def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path, read) -> N
     card = (folder / "README.md").read_text()
     assert "4 own clips" in card
     assert "3 train, 1 held out" in card
+    sides = Sides.stated(loaded.config)
+    assert sides is not None
+    assert sorted(sides.training | sides.held_out) == ["0.mp4", "1.mp4", "2.mp4", "3.mp4"]
+    assert len(sides.held_out) == 1
+
+    write_clip(clips / "00.mp4", shade=200)
+    (clips / "3.mp4").unlink()
+    with pytest.raises(ResumeMismatch, match=r"other clips \(gone or changed since then: 3.mp4; new since then, .*00"):
+        run_on(clips_source(clips, 4, read), recipe, places, resume=True, listener=Listener())
 
 
 def test_broken_and_short_files_are_left_out_by_name_and_the_rest_is_used(tmp_path: Path, read) -> None:
@@ -116,3 +127,29 @@ def test_a_trial_of_a_recipe_takes_no_models_place_and_still_tells_the_recipe() 
     assert (trial(whole, 10).name, trial(whole, 10).steps) == ("faces-vae-trial", 10)
     assert trial(whole, whole.steps).name == trial(whole, whole.steps + 1).name == "faces-vae"
     assert told(trial(whole, 10))["recipe"] == "faces_vae"
+
+
+def test_what_was_held_out_stays_so_whatever_is_added_removed_or_renamed(tmp_path: Path, read) -> None:
+    for index in range(12):
+        write_clip(tmp_path / f"{index:02}.mp4", shade=20 * index)
+    sides = clips_source(tmp_path, 4, read).sides
+    assert sides is not None
+    assert len(sides.held_out) == 1
+    assert clips_source(tmp_path, 4, read, sides).changed == ()
+    (held_out,) = sides.held_out
+    first, second, *_ = sides.training
+    (tmp_path / held_out).rename(tmp_path / "renamed.mp4")
+    (tmp_path / first).unlink()
+    write_clip(tmp_path / second, shade=250)
+    write_clip(tmp_path / "added.mp4", shade=10)
+    source = clips_source(tmp_path, 4, read, sides)
+    assert source.sides is not None
+    assert source.sides.held_out == {"renamed.mp4": sides.held_out[held_out]}
+    assert sorted(source.sides.training) == sorted(set(sides.training) - {first, second})
+    assert source.changed == (
+        f"gone or changed since then: {first}, {second}",
+        f"new since then, so on neither side: {second}, added.mp4",
+    )
+    (tmp_path / "renamed.mp4").unlink()
+    with pytest.raises(DataError, match=f"that were held out for it none is in the folder, as it was then: {held_out}"):
+        clips_source(tmp_path, 4, read, sides)

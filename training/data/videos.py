@@ -16,6 +16,7 @@ from training.data.errors import DataError, Unreadable
 from training.data.pool import ClipPool
 
 SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".gif"}
+DIGEST = 16  # digits of a file's SHA-256 that it is known by
 MAX_FRAMES = 1000  # of one video; a longer one is sampled evenly
 
 
@@ -30,6 +31,7 @@ class SquareVideo:
     cuts: list[int]  # the frames that begin another scene
     faceless: list[int] = field(default_factory=list)  # scenes, from 1, of which there are no frames for want of a face
     shape: tuple[int, int] | None = None  # width and height of its own pictures, upright, where they are known
+    digest: str = ""  # some of the file's SHA-256, to know it again by
 
 
 # Reads the video at a path at this many pixels a side; raises `Unreadable`.
@@ -49,6 +51,7 @@ class VideoFolder:
     short_scenes: dict[str, int]  # how many scenes of a file were too short to be clips
     faceless: dict[str, list[int]]  # which scenes of a file show no face, where one was wanted
     thinned: dict[str, tuple[int, int]]  # of files too long to be used whole, how many frames of how many are
+    digests: dict[str, str]  # of each file some of its SHA-256
 
 
 def find_videos(folder: Path) -> list[Path]:
@@ -73,7 +76,7 @@ def read_videos(paths: Iterable[Path], size: int, min_frames: int, read: Reader)
     the folder that all of them lie in, so that two of one name in two folders are two.
     """
     paths = list(paths)
-    found, folder = VideoFolder([], [], {}, [], {}, {}, {}, {}, {}), common_folder(paths)
+    found, folder = VideoFolder([], [], {}, [], {}, {}, {}, {}, {}, {}), common_folder(paths)
     for path in paths:
         name = path.relative_to(folder).as_posix()
         try:
@@ -81,6 +84,7 @@ def read_videos(paths: Iterable[Path], size: int, min_frames: int, read: Reader)
         except Unreadable as error:
             found.left_out[name] = str(error)
             continue
+        found.digests[name] = video.digest
         if video.shape is not None:
             found.sizes[name] = video.shape
         add_scenes(found, name, video, min_frames)
