@@ -193,7 +193,7 @@ def evaluate(
                 raise DataError(f"{loaded.name} learnt from {told}: give their folder with --data")
             source = open_source(kind, data, 2, read, sides)
             for line in source.changed:
-                on_found(f"clips of its training: {line}")
+                on_found(f"only clips that were held out of its training are measured; {line}")
             results, figure = measure_clips(loaded.model, source.held_out, progress), None
             if source.labels:
                 results["classes"] = measure_classes(loaded.model, source, budget.probe_training, progress)

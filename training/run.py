@@ -79,7 +79,7 @@ class RunFolder:
         elif record.is_file() and (begun := Sides(**json.loads(record.read_text()))) != sides:
             changes = "; ".join(begun.changes(sides.training | sides.held_out)) or "the same by other names"
             raise ResumeMismatch(
-                f"{self.path} holds a run on other clips ({changes}): bring them back, or start afresh without --resume"
+                f"{self.path} holds a run on other clips ({changes}): bring those back, or start without --resume"
             )
 
     def save(self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:

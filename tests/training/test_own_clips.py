@@ -54,7 +54,9 @@ def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path, read) -> N
 
     write_clip(clips / "00.mp4", shade=200)
     (clips / "3.mp4").unlink()
-    with pytest.raises(ResumeMismatch, match=r"other clips \(gone or changed since then: 3.mp4; new since then, .*00"):
+    with pytest.raises(
+        ResumeMismatch, match=r"other clips \(gone or changed since then: 3.mp4; new since then: 00.mp4"
+    ):
         run_on(clips_source(clips, 4, read), recipe, places, resume=True, listener=Listener())
 
 
@@ -148,7 +150,7 @@ def test_what_was_held_out_stays_so_whatever_is_added_removed_or_renamed(tmp_pat
     assert sorted(source.sides.training) == sorted(set(sides.training) - {first, second})
     assert source.changed == (
         f"gone or changed since then: {first}, {second}",
-        f"new since then, so on neither side: {second}, added.mp4",
+        f"new since then: {second}, added.mp4",
     )
     (tmp_path / "renamed.mp4").unlink()
     with pytest.raises(DataError, match=f"that were held out for it none is in the folder, as it was then: {held_out}"):

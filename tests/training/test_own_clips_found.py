@@ -141,7 +141,7 @@ def test_scenes_of_a_single_file_are_split_all_the_same_and_its_near_duplicates_
 
 def test_what_is_said_of_near_duplicates_is_where_they_went():
     clip = np.zeros((5, 64, 64, 3), np.uint8)
-    found = VideoFolder(["a, scene 1", "a, scene 2"], [clip, clip], {}, ["a", "a"], {}, {"a": [5]}, {}, {}, {}, {})
+    found = VideoFolder(names=["a, scene 1", "a, scene 2"], clips=[clip, clip], files=["a", "a"], cuts={"a": [5]})
     lines = told(found, [(0, 1)], [1])
     assert "near-duplicates, on both sides of the split: a, scene 1 and a, scene 2" in lines
     assert lines[-1] == "split by clip: 1 to train on, 1 held out; scenes of one file are on both sides"

@@ -58,7 +58,7 @@ class Sides:
         before = self.training | self.held_out
         gone = [name for name, known in before.items() if known not in now.values()]
         new = [name for name, known in now.items() if known not in before.values()]
-        sides = (("gone or changed since then", gone), ("new since then, so on neither side", new))
+        sides = (("gone or changed since then", gone), ("new since then", new))
         return [f"{what}: {listed(names)}" for what, names in sides if names]
 
 

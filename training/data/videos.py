@@ -42,16 +42,16 @@ Reader = Callable[[Path, int], SquareVideo]
 class VideoFolder:
     """The clips of a folder, one a scene, and the files that gave none, each with the reason."""
 
-    names: list[str]  # a clip's file, and which scene it is where the file has several
-    clips: list[UInt8[np.ndarray, "_ h w 3"]]
-    left_out: dict[str, str]
-    files: list[str]  # whose scene each clip is
-    sizes: dict[str, tuple[int, int]]  # width and height of each file's pictures, upright
-    cuts: dict[str, list[int]]  # the frames at which files were cut, where they were
-    short_scenes: dict[str, int]  # how many scenes of a file were too short to be clips
-    faceless: dict[str, list[int]]  # which scenes of a file show no face, where one was wanted
-    thinned: dict[str, tuple[int, int]]  # of files too long to be used whole, how many frames of how many are
-    digests: dict[str, str]  # of each file some of its SHA-256
+    names: list[str] = field(default_factory=list)  # a clip's file, and which scene it is where the file has several
+    clips: list[UInt8[np.ndarray, "_ h w 3"]] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)  # whose scene each clip is
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)  # width and height of each file's pictures, upright
+    cuts: dict[str, list[int]] = field(default_factory=dict)  # the frames at which files were cut, where they were
+    short_scenes: dict[str, int] = field(default_factory=dict)  # how many scenes of a file were too short to be clips
+    faceless: dict[str, list[int]] = field(default_factory=dict)  # scenes, from 1, without the face that is wanted
+    thinned: dict[str, tuple[int, int]] = field(default_factory=dict)  # of long files, frames used, of how many
+    digests: dict[str, str] = field(default_factory=dict)  # of each file some of its SHA-256
 
 
 def find_videos(folder: Path) -> list[Path]:
@@ -76,7 +76,7 @@ def read_videos(paths: Iterable[Path], size: int, min_frames: int, read: Reader)
     the folder that all of them lie in, so that two of one name in two folders are two.
     """
     paths = list(paths)
-    found, folder = VideoFolder([], [], {}, [], {}, {}, {}, {}, {}, {}), common_folder(paths)
+    found, folder = VideoFolder(), common_folder(paths)
     for path in paths:
         name = path.relative_to(folder).as_posix()
         try:
