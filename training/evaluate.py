@@ -8,6 +8,7 @@ apart.
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from training.data.drawable import CompositedSprites, Drawable, DrawnFaces
 from training.data.drawn_digits import DrawnDigits
 from training.data.errors import DataError
 from training.data.pool import ClipPool, Clips
+from training.data.sides import Sides
 from training.data.sprites import Sprites
 from training.data.videos import Reader
 from training.loop import choose_device
@@ -148,10 +150,12 @@ def evaluate(
     only_fit: bool = False,
     keep: bool = True,
     bar: bool = True,
+    on_found: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Measure the model in `folder`; write its metrics, card and evaluation.json, and docs/results.md where given.
 
-    `read` reads a person's own videos, where that is not done in the usual way. `only_fit` measures what is called
+    `read` reads a person's own videos, of which those are measured that were held out when the model learnt;
+    `on_found` hears what has changed since. `only_fit` measures what is called
     typical and keeps all other numbers, which must be of these weights. Without `keep` nothing is
     written. Nothing written enters the model's digest. Judges are kept in `cache`.
 
@@ -164,13 +168,13 @@ def evaluate(
     loaded = load_model(folder, choose_device(device))
     if isinstance(loaded.model, DrNET):
         loaded.model.keep_batch_statistics()
-    kind = kind_of(loaded.config["data"])
+    kind, sides = kind_of(loaded.config["data"]), Sides.stated(loaded.config)
     if only_fit:
         if not loaded.statistics.get("fit"):
             raise DataError(f"{loaded.name} keeps no scores of held-out clips, so that it calls nothing typical")
         results = measured_before(folder, loaded.digest)
         with Progress(disable=not bar) as progress:
-            judged = typical(loaded, open_held_out(kind, data, read), progress, budget.judged)
+            judged = typical(loaded, open_held_out(kind, data, read, sides), progress, budget.judged)
         told = origin(command, loaded.device, time.monotonic() - began)
         results["typical"] = asdict(judged) | {"measured": told}
         report = Report.of(loaded, results, results.pop("measured"))
@@ -187,7 +191,9 @@ def evaluate(
             if data is None:
                 told = loaded.config["data"].get("name", "own clips")
                 raise DataError(f"{loaded.name} learnt from {told}: give their folder with --data")
-            source = open_source(kind, data, 2, read)
+            source = open_source(kind, data, 2, read, sides)
+            for line in source.changed:
+                on_found(f"only clips that were held out of its training are measured; {line}")
             results, figure = measure_clips(loaded.model, source, progress), None
             if source.labels:
                 results["classes"] = measure_classes(loaded.model, source, budget.probe_training, progress)

@@ -14,10 +14,12 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from models.checkpoint import write_atomically
+from training.data.sides import Sides
 from training.errors import ResumeMismatch
 from training.recipe import Recipe
 
 STATE, BEST = "state.safetensors", "best.safetensors"
+SIDES = "clips.json"
 FINISHED = "finished"  # an empty file: the run's model has been written
 
 
@@ -63,6 +65,23 @@ class RunFolder:
         if changed:
             raise ResumeMismatch(
                 f"{self.path} holds a run with other {', '.join(changed)}; start afresh without --resume"
+            )
+
+    def keep_sides(self, sides: Sides, resume: bool) -> None:
+        """Note which of a person's clips the run learns from; one that goes on must have the same.
+
+        Raises:
+            ResumeMismatch: it began with others.
+
+        """
+        record = self.path / SIDES
+        if not resume:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_atomically(record, json.dumps(sides.to_json(), indent=1).encode())
+        elif record.is_file() and (begun := Sides(**json.loads(record.read_text()))) != sides:
+            changes = "; ".join(begun.changes(sides.training | sides.held_out)) or "the same by other names"
+            raise ResumeMismatch(
+                f"{self.path} holds a run on other clips ({changes}): bring those back, or start without --resume"
             )
 
     def save(self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:

@@ -13,6 +13,7 @@ from training.data.labels import Labels
 from training.data.norb import CLIPS, Turns
 from training.data.pool import Clips
 from training.data.sheets import ARTISTS
+from training.data.sides import Sides, known_by
 from training.data.sprite_clips import SpriteClips, sprite_pool
 from training.data.sprites import Sprites
 from training.data.told import scenes_of_one_file, told
@@ -44,10 +45,16 @@ class Source:
     labels: tuple[Labels, Labels] | None = None  # of both, where files say them and pictures cannot be drawn
     found: tuple[str, ...] = ()  # what there is to say of a person's own videos, line by line
     held_out_files: tuple[str, ...] = ()  # whose scene each held-out clip is; without them each is a file of its own
+    sides: Sides | None = None  # which of them are on which side
+    changed: tuple[str, ...] = ()  # what there is to say of them where they are not those that a model learnt from
 
 
-def open_source(data: str, folder: Path | None, clip_frames: int, read: Reader | None = None) -> Source:
+def open_source(
+    data: str, folder: Path | None, clip_frames: int, read: Reader | None = None, sides: Sides | None = None
+) -> Source:
     """The clips of a recipe's data set: "faces" are drawn, the others read from `folder`, a person's own by `read`.
+
+    Where `sides` says how a person's own were split for a model, they are split so again.
 
     Raises:
         DataError: the folder is needed and not given, or its files cannot be used.
@@ -65,10 +72,11 @@ def open_source(data: str, folder: Path | None, clip_frames: int, read: Reader |
         return norb_source(folder)
     if data in ("kth", "kth_predrnn"):
         return kth_source(folder, "drnet" if data == "kth" else "predrnn")
-    return clips_source(folder, clip_frames, read)
+    assert read is not None, "whoever opens a person's own videos brings what reads them"
+    return clips_source(folder, clip_frames, read, sides)
 
 
-def open_held_out(data: str, folder: Path | None, read: Reader | None = None) -> Clips:
+def open_held_out(data: str, folder: Path | None, read: Reader | None = None, sides: Sides | None = None) -> Clips:
     """The held-out clips of a data set alone.
 
     Raises:
@@ -77,7 +85,7 @@ def open_held_out(data: str, folder: Path | None, read: Reader | None = None) ->
     """
     if data == "sprites" and folder is not None:
         return SpriteClips(Sprites.load(folder), "test")
-    return open_source(data, folder, 2, read).held_out
+    return open_source(data, folder, 2, read, sides).held_out
 
 
 def kind_of(card: Mapping[str, str]) -> str:
@@ -170,36 +178,39 @@ def kth_source(folder: Path, persons: Persons) -> Source:
     )
 
 
-def clips_source(folder: Path, clip_frames: int, read: Reader | None = None) -> Source:
-    """A person's own videos, split by clip.
+def clips_source(folder: Path, clip_frames: int, read: Reader, sides: Sides | None = None) -> Source:
+    """A person's own videos, split by clip, or as `sides` says.
 
     Raises:
         DataError: there are none, or too few that can be used.
 
     """
-    return source_of(read_videos(find_videos(folder), SIZE, max(clip_frames, LEAST_FRAMES), read))
+    return source_of(read_videos(find_videos(folder), SIZE, max(clip_frames, LEAST_FRAMES), read), sides)
 
 
-def source_of(found: VideoFolder) -> Source:
-    """Videos that have been read, split by clip.
+def source_of(found: VideoFolder, sides: Sides | None = None) -> Source:
+    """Videos that have been read, split by clip, or as `sides` says.
 
     Raises:
         DataError: too few can be used.
 
     """
     duplicates = near_duplicates(found.clips)
-    training, held_out = split_clips(found.names, found.clips, [*duplicates, *scenes_of_one_file(found)])
+    training, held_out = (
+        sides.split(found) if sides else split_clips(found.names, duplicates, scenes_of_one_file(found))
+    )
     left_out = "; ".join(f"{name} {why}" for name, why in found.left_out.items())
-    files = {id(clip): file for clip, file in zip(found.clips, found.files, strict=True)}
     return Source(
-        video_pool(training),
-        video_pool(held_out),
+        video_pool([found.clips[number] for number in training]),
+        video_pool([found.clips[number] for number in held_out]),
         {
             "name": f"{len(found.clips)} own clips, {sum(map(len, found.clips))} frames",
             "licence": "the owner's",
             "split": f"by clip: {len(training)} train, {len(held_out)} held out",
             "source": "videos of the owner" + (f"; left out: {left_out}" if left_out else ""),
         },
-        found=tuple(told(found, duplicates, (len(training), len(held_out)))),
-        held_out_files=tuple(files[id(clip)] for clip in held_out),
+        held_out_files=tuple(found.files[number] for number in held_out),
+        found=tuple(told(found, duplicates, held_out)),
+        sides=Sides.of(found, training, held_out),
+        changed=tuple(sides.changes(dict(zip(found.names, known_by(found), strict=True)))) if sides else (),
     )

@@ -16,6 +16,7 @@ from models.unordered_vae import UnorderedVAE
 from training.card import model_card, with_motion
 from training.data.errors import DataError
 from training.data.pool import ClipPool, Clips
+from training.data.sides import Sides
 from training.data.videos import Reader
 from training.errors import NonFiniteLoss, NothingLearnt, telling_a_full_disk
 from training.held_out import HeldOut
@@ -127,6 +128,8 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
             recipe = replace(recipe, began_with=folder.began_with())
         if places.keep_unfinished and not resume and peers.leads and (aside := folder.put_aside()) is not None:
             listener.on_found(f"a run that did not finish was in {folder.path}; it is now {aside}")
+        if source.sides is not None:
+            folder.keep_sides(source.sides, resume)
         hooks = Hooks(
             on_step=listener.on_step,
             on_measure=listener.on_measure,
@@ -232,7 +235,8 @@ def teach_motion(
     recipe = motion_of((loaded.config.get("training") or {}).get("recipe"))
     if steps is not None:
         recipe = replace(recipe, steps=steps)
-    source = open_source(kind_of(loaded.config["data"]), places.data, clip_frames=3, read=read)
+    sides = Sides.stated(loaded.config)
+    source = open_source(kind_of(loaded.config["data"]), places.data, clip_frames=3, read=read, sides=sides)
     loaded.model.motion = train_motion(loaded.model, source.training, recipe, on_stage, on_step)
     return save_model(
         folder,
@@ -288,7 +292,7 @@ def export(recipe: Recipe, trained: Trained, model: Disentangler, source: Source
         data=source.card,
         card=model_card(recipe, trained, model, source.card, motion),
         statistics=statistics,
-        training=told(recipe, trained),
+        training=told(recipe, trained) | ({"clips": source.sides.to_json()} if source.sides else {}),
     )
 
 

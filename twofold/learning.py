@@ -1,5 +1,6 @@
 """`twofold train` and `teach-motion`: the training room with a progress bar and readable failures."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ from jobs.settings import Settings, read_settings
 from models.checkpoint import CheckpointError, save_model
 from models.drnet_reference import ForeignWeights, import_drnet, read_parts
 from training.data.errors import DataError, Unreadable
-from training.data.videos import MAX_FRAMES, Reader, SquareVideo
+from training.data.videos import DIGEST, Reader, SquareVideo
 from training.errors import TrainingError
 from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.peers import rank_here
@@ -26,7 +27,7 @@ from training.recipe import Recipe
 from training.sources import clips_source
 from training.train import Interrupts, Listener, Places, find_recipe, run_recipe, teach_motion, trial
 
-FACE_SECONDS = 1800.0  # to decode one video and to look for faces in it; it is the user's own
+SECONDS = 1800.0  # to decode one video, and to look for faces in it; it is the user's own
 
 
 class LearningFailed(TwofoldError):
@@ -76,31 +77,22 @@ def train_clips(
     print(f"{wish.name} is in {folder}; a running server offers it at once, `twofold models` lists it")
 
 
-def reader(crop: str, settings: Settings) -> Reader | None:
-    """How videos are read for training: faces as the service crops them, and centred squares in the usual way."""
-    if crop != "face":
-        return None
-    from jobs.errors import Problem
+def reader(crop: str, settings: Settings) -> Reader:
+    """How videos are read for training: as the service reads them, so that both learn from the same frames."""
+    from worker.learn import square_video
     from worker.media import Decoder
-    from worker.squares import square_frames
+    from worker.order import Limits
 
-    decoder = Decoder()
+    decoder, limits = Decoder(), Limits(frame_pixels=settings.max_frame_pixels, seconds=SECONDS)
 
     def read(path: Path, size: int) -> SquareVideo:
         try:
             with path.open("rb") as file:
-                frames = square_frames(
-                    decoder,
-                    file.fileno(),
-                    size=size,
-                    crop=crop,
-                    most=MAX_FRAMES,
-                    frame_pixels=settings.max_frame_pixels,
-                    seconds=FACE_SECONDS,
-                )
-        except Problem as problem:
-            raise Unreadable(problem.detail) from problem
-        return SquareVideo(frames)
+                video = square_video(decoder, file.fileno(), size, crop, limits)
+                file.seek(0)
+                return replace(video, digest=hashlib.file_digest(file, "sha256").hexdigest()[:DIGEST])
+        except OSError as error:
+            raise Unreadable(f"cannot be opened: {error.strerror}") from error
 
     return read
 

@@ -47,6 +47,7 @@ def evaluate_model(
             only_fit=only_fit,
             keep=not quick,
             bar=not as_json,
+            on_found=lambda line: Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True),
         )
     if as_json:
         print(json.dumps({"model": folder.name, "metrics": flat_metrics(results), **results}))

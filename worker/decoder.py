@@ -61,8 +61,8 @@ def main() -> None:
     outbox.say({"began": True})  # from here on, what ends this process is the clip
     try:
         with FileIO(clip) as file:
-            for shown, frame in decode(file, options, finder):
-                outbox.add(shown, frame)
+            for shown, frame, shape in decode(file, options, finder):
+                outbox.add(shown, frame, shape)
             outbox.finish()
     except Refusal as refusal:
         outbox.say({"refusal": refusal.slug, "detail": refusal.detail})
@@ -105,9 +105,10 @@ class Outbox:
         self.size = os.fstat(clip).st_size
         self.slot, self.free = 0, len(slots)
         self.times: list[float] = []
+        self.shape = (0, 0)
         self.since, self.waited = time.perf_counter(), 0.0  # of the slot being filled
 
-    def add(self, shown: float, frame: np.ndarray[Any, Any]) -> None:
+    def add(self, shown: float, frame: np.ndarray[Any, Any], shape: tuple[int, int]) -> None:
         """Put a frame into the slot being filled, and send that when it is full."""
         if not self.times and self.free == 0:
             asked = time.perf_counter()
@@ -117,6 +118,7 @@ class Outbox:
             self.free += 1
         self.slots[self.slot, len(self.times)] = frame
         self.times.append(shown)
+        self.shape = shape
         if len(self.times) == self.slots.shape[1]:
             self.send()
 
@@ -126,7 +128,15 @@ class Outbox:
         position = os.lseek(self.clip, 0, os.SEEK_CUR) / self.size
         now = time.perf_counter()
         seconds = now - self.since - self.waited
-        self.say({"slot": self.slot, "timestamps": self.times, "position": position, "seconds": seconds})
+        self.say(
+            {
+                "slot": self.slot,
+                "timestamps": self.times,
+                "position": position,
+                "shape": self.shape,
+                "seconds": seconds,
+            }
+        )
         self.since, self.waited = now, 0.0
         self.slot, self.free, self.times = (self.slot + 1) % len(self.slots), self.free - 1, []
 
@@ -143,8 +153,11 @@ class Outbox:
 
 def decode(
     file: FileIO, options: DecodeOptions, finder: FaceFinder | None
-) -> Iterator[tuple[float, np.ndarray[Any, Any]]]:
-    """Give the chosen frames of a clip, each (size, size, 3), with its time in seconds after the clip's first frame."""
+) -> Iterator[tuple[float, np.ndarray[Any, Any], tuple[int, int]]]:
+    """Give the chosen frames of a clip, each (size, size, 3): its time in seconds after the clip's first, and it.
+
+    With each comes the width and height of its whole picture, as it is shown on square pixels.
+    """
     container = recognise(file)
     path = follow_face(choose(file, container, options), finder) if finder else None
     scalers: dict[tuple[int, int, float, Box], AreaScaler] = {}
@@ -163,7 +176,7 @@ def decode(
             if len(scalers) > 8:
                 scalers.clear()  # a followed face has a box of its own in every frame
             scaler = scalers[key] = AreaScaler(height, width, box, options.size, picture.aspect)
-        yield picture.time, scaler(rgb)
+        yield picture.time, scaler(rgb), (round(width * picture.aspect), height)
     if not count:
         until = "its end" if options.end is None else f"{options.end} s"
         raise Refusal("wrong-value", f"the clip has no frame from {options.start} s to {until}")

@@ -4,7 +4,7 @@ import base64
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import structlog
 from jobs.errors import CannotLearn, NameTaken, Problem, StorageFull
 from jobs.train_request import TrainRequest
 from models.checkpoint import read_config
+from training.data.cuts import scene_cuts
 from training.data.errors import DataError, Unreadable
-from training.data.videos import MAX_FRAMES, SquareVideo, VideoFolder, read_videos
+from training.data.videos import DIGEST, MAX_FRAMES, SquareVideo, VideoFolder, read_videos
 from training.errors import DiskFull, NonFiniteLoss, NothingLearnt, ResumeMismatch
 from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.run import RunFolder
@@ -24,6 +25,8 @@ from worker.arrays import to_json
 from worker.attempt import Stopped, Why
 from worker.coding import Report
 from worker.kinds import Tools
+from worker.media import Decoder
+from worker.order import Limits
 from worker.results import JSON, PNG, Maker
 from worker.squares import square_frames
 
@@ -85,24 +88,35 @@ def read(request: TrainRequest, tools: Tools, report: Report) -> VideoFolder:
 
     def square(path: Path, size: int) -> SquareVideo:
         report("reading clips", READ * (list(names).index(path.name) / len(names)))
-        limits = tools.limits
-        try:
-            with tools.open_input(names[path.name]) as file:
-                frames = square_frames(
-                    tools.decoder,
-                    file.fileno(),
-                    size=size,
-                    crop=request.crop,
-                    most=MAX_FRAMES,
-                    frame_pixels=limits.frame_pixels,
-                    seconds=limits.seconds,
-                )
-        except Problem as problem:
-            raise Unreadable(problem.detail) from problem
-        return SquareVideo(frames)
+        with tools.open_input(names[path.name]) as file:
+            video = square_video(tools.decoder, file.fileno(), size, request.crop, tools.limits)
+        return replace(video, digest=names[path.name][:DIGEST])
 
     frames = max(recipe_frames(request.family), LEAST_FRAMES)
     return read_videos([Path(name) for name in names], SIZE, frames, square)
+
+
+def square_video(decoder: Decoder, fd: int, size: int, crop: str, limits: Limits) -> SquareVideo:
+    """Read an open video as training takes it, here and in `twofold train`; of the limits frames do not count.
+
+    Raises:
+        Unreadable: it is damaged, too large, or of no kind that is taken, or shows no face where `crop` is `face`.
+
+    """
+    try:
+        found = square_frames(
+            decoder,
+            fd,
+            size=size,
+            crop=crop,
+            most=MAX_FRAMES,
+            frame_pixels=limits.frame_pixels,
+            seconds=limits.seconds,
+            find_cuts=scene_cuts,
+        )
+    except Problem as problem:
+        raise Unreadable(f"cannot be used: {problem.detail}") from problem
+    return SquareVideo(found.frames, found.numbers, found.stride, found.count, found.cuts, found.faceless, found.shape)
 
 
 class Teller:

@@ -60,6 +60,7 @@ class Chunk:
     frames: NDArray[np.uint8]  # (n, size, size, 3), RGB
     timestamps: NDArray[np.float64]  # (n,) seconds after the clip's first frame
     position: float  # share of the file that has been read, in [0, 1]
+    shape: tuple[int, int] | None = None  # width and height of the whole picture, upright, on square pixels
 
 
 class DecoderProcess:
@@ -219,7 +220,10 @@ def _taken(message: dict[str, Any], slots: NDArray[np.uint8]) -> Chunk:
     seconds = message.get("seconds")
     if isinstance(seconds, int | float) and 0 <= seconds < LONGEST_CHUNK:
         count_decoded(len(timestamps), float(seconds))
-    return Chunk(slots[slot, : len(timestamps)].copy(), timestamps, share)
+    shape = message.get("shape")
+    told = isinstance(shape, list) and len(shape) == 2 and all(isinstance(side, int) and side > 0 for side in shape)
+    whole = (shape[0], shape[1]) if told and shape else None
+    return Chunk(slots[slot, : len(timestamps)].copy(), timestamps, share, whole)
 
 
 def _obituary(process: DecoderProcess) -> Problem:

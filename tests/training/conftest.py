@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from jobs.settings import Settings
 from models.codes import Codes, DynamicCode, StaticCode
 from models.disentangler import Disentangler, FitScores
 from models.gaussian import Gaussian
 from training.data.drawable import Drawable, Labelled
+from training.data.videos import Reader
+from twofold.learning import reader
 
 SIZE, STRIPE = 64, 16
 HATS, COATS, ACTS = 3, 4, 5
@@ -134,3 +137,9 @@ def stripes():
 def by_hand():
     """Makes the model that a fault names."""
     return lambda fault="none": ByHand(fault).eval()
+
+
+@pytest.fixture
+def read() -> Reader:
+    """What reads a person's own videos."""
+    return reader("center", Settings())

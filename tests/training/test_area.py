@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.area import area_average
-from training.data.videos import centre_square
 
 
 def by_counting(picture: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -25,9 +24,3 @@ def test_every_pixel_is_the_mean_of_the_area_it_covers(seed: int, h: int, w: int
 def test_factors_that_are_not_whole_share_the_pixels_between() -> None:
     picture = np.array([[0, 60, 240]], np.uint8)
     assert area_average(picture, 1, 2).tolist() == [[20, 180]]
-
-
-def test_the_square_of_a_video_is_averaged_in_each_colour() -> None:
-    picture = np.zeros((3, 5, 3), np.uint8)
-    picture[:, 1:4] = np.array([[0, 30, 60]])[..., None] + np.array([0, 1, 2], np.uint8)
-    assert centre_square(picture, 2)[0].tolist() == [[10, 11, 12], [50, 51, 52]]

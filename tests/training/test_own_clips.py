@@ -14,15 +14,16 @@ from models.disentangler import Disentangler
 from models.unordered_config import UnorderedVAEConfig
 from training.data.errors import DataError
 from training.data.pool import ClipPool
-from training.data.videos import centre_square, find_videos, read_videos, split_clips
-from training.errors import NonFiniteLoss, NothingLearnt
+from training.data.sides import Sides
+from training.data.videos import find_videos, read_videos, split_clips
+from training.errors import NonFiniteLoss, NothingLearnt, ResumeMismatch
 from training.held_out import HeldOut
 from training.loop import Terms, Trained
 from training.objectives import objective_of
 from training.recipes import RECIPES, own_clips
 from training.run import RunFolder
-from training.sources import Source
-from training.train import Listener, Places, find_recipe, run_on, run_recipe, shortened, told, trial
+from training.sources import Source, clips_source
+from training.train import Listener, Places, find_recipe, run_on, shortened, told, trial
 
 WHOLE = Trained(10, 10)
 
@@ -38,17 +39,17 @@ def write_clip(path: Path, shade: int, frames: int = 8, size: tuple[int, int] = 
         container.mux(stream.encode())
 
 
-def places(folder: Path, data: Path) -> Places:
-    return Places(runs=folder / "runs", models=folder / "models", data=data, device="cpu")
+def places(folder: Path) -> Places:
+    return Places(runs=folder / "runs", models=folder / "models", device="cpu")
 
 
-def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path) -> None:
+def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path, read) -> None:
     clips = tmp_path / "clips"
     clips.mkdir()
     for index in range(4):
         write_clip(clips / f"{index}.mp4", shade=40 * index)
     recipe = replace(shortened(own_clips(), 3), name="mine", network=UnorderedVAEConfig.tiny(), batch=2)
-    folder = run_recipe(recipe, places(tmp_path, clips))
+    folder = run_on(clips_source(clips, 4, read), recipe, places(tmp_path), resume=False, listener=Listener())
     loaded = load_model(folder)
     assert loaded.name == "mine"
     assert len(loaded.statistics["fit"]["psnr_db"]) == 101
@@ -60,6 +61,17 @@ def test_a_folder_of_clips_becomes_a_model_that_loads(tmp_path: Path) -> None:
     assert "4 own clips" in card
     assert "3 train, 1 held out" in card
     assert "The best weights were chosen on these same clips" in card
+    sides = Sides.stated(loaded.config)
+    assert sides is not None
+    assert sorted(sides.training | sides.held_out) == ["0.mp4", "1.mp4", "2.mp4", "3.mp4"]
+    assert len(sides.held_out) == 1
+
+    write_clip(clips / "00.mp4", shade=200)
+    (clips / "3.mp4").unlink()
+    with pytest.raises(
+        ResumeMismatch, match=r"other clips \(gone or changed since then: 3.mp4; new since then: 00.mp4"
+    ):
+        run_on(clips_source(clips, 4, read), recipe, places(tmp_path), resume=True, listener=Listener())
 
 
 @pytest.mark.parametrize(
@@ -90,7 +102,7 @@ def test_a_card_tells_the_steps_that_were_taken_and_whose_weights_are_kept(
         on_step=lambda step, terms, speed: steps.append(step),
         enough=lambda: ending == "a cancel" and len(steps) == 3,
     )
-    folder = run_on(source, recipe, places(tmp_path, tmp_path), resume=False, listener=listener)
+    folder = run_on(source, recipe, places(tmp_path), resume=False, listener=listener)
     stated = load_model(folder).config["training"]
     assert (stated["steps"], stated["kept_step"]) == taken
     assert stated["steps_at_most"] == 6
@@ -114,7 +126,7 @@ def test_a_run_whose_loss_fails_leaves_the_best_model_by_then_and_says_why(
     source = Source(pool, pool, {"name": "greys", "source": "this test", "licence": "none needed", "split": "none"})
     found: list[str] = []
     listener = Listener(on_found=found.append)
-    folder = run_on(source, recipe, places(tmp_path, tmp_path), resume=False, listener=listener)
+    folder = run_on(source, recipe, places(tmp_path), resume=False, listener=listener)
     assert found[0].startswith("training ended early: the loss is not finite at step 3 (")
     assert found[0].endswith("; the model is that of step 2")
     stated = load_model(folder).config["training"]
@@ -122,7 +134,7 @@ def test_a_run_whose_loss_fails_leaves_the_best_model_by_then_and_says_why(
     assert stated["failed"] in (folder / "README.md").read_text()
     fails_after = 1
     with pytest.raises(NonFiniteLoss, match="look for broken clips"):
-        run_on(source, replace(recipe, name="none"), places(tmp_path, tmp_path), resume=False, listener=listener)
+        run_on(source, replace(recipe, name="none"), places(tmp_path), resume=False, listener=listener)
     assert not (tmp_path / "models" / "none").exists(), "there was no look by then"
 
 
@@ -133,7 +145,7 @@ def test_a_run_that_is_ended_before_its_first_step_makes_no_model(tmp_path: Path
         run_on(
             Source(pool, pool, {}),
             recipe,
-            places(tmp_path, tmp_path),
+            places(tmp_path),
             resume=False,
             listener=Listener(enough=lambda: True),
         )
@@ -141,20 +153,20 @@ def test_a_run_that_is_ended_before_its_first_step_makes_no_model(tmp_path: Path
     assert RunFolder(tmp_path / "runs" / "mine").best() is None
 
 
-def test_broken_and_short_files_are_left_out_by_name_and_the_rest_is_used(tmp_path: Path) -> None:
+def test_broken_and_short_files_are_left_out_by_name_and_the_rest_is_used(tmp_path: Path, read) -> None:
     write_clip(tmp_path / "good.mp4", 30)
     write_clip(tmp_path / "short.mp4", 30, frames=2)
     (tmp_path / "broken.mp4").write_bytes(b"not a video at all" * 50)
-    found = read_videos(find_videos(tmp_path), size=64, min_frames=3)
+    found = read_videos(find_videos(tmp_path), size=64, min_frames=3, read=read)
     assert found.names == ["good.mp4"]
     assert found.clips[0].shape == (8, 64, 64, 3)
     assert "2 frames, training needs 3" in found.left_out["short.mp4"]
-    assert "cannot be decoded" in found.left_out["broken.mp4"]
+    assert "cannot be used: the file's content is none of" in found.left_out["broken.mp4"]
 
 
-def test_real_clips_are_read_whole(shared_data: Path) -> None:
+def test_real_clips_are_read_whole(shared_data: Path, read) -> None:
     folder = shared_data / "videos" / "signers"
-    found = read_videos(find_videos(folder), size=64, min_frames=3)
+    found = read_videos(find_videos(folder), size=64, min_frames=3, read=read)
     assert dict(zip(found.names, map(len, found.clips), strict=True)) == {
         "book.mkv": 109,
         "eat.mkv": 47,
@@ -165,21 +177,33 @@ def test_real_clips_are_read_whole(shared_data: Path) -> None:
     }
 
 
+def test_damaged_videos_are_left_out_with_the_reason_and_not_as_far_as_they_go(
+    shared_data: Path, tmp_path: Path, read
+) -> None:
+    whole = (shared_data / "videos" / "signers" / "book.mkv").read_bytes()
+    (tmp_path / "whole.mkv").write_bytes(whole)
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 3])
+    flipped = np.frombuffer(whole, np.uint8).copy()
+    flipped[len(whole) // 2 :][:400] ^= 0x5A
+    (tmp_path / "flipped.mkv").write_bytes(flipped.tobytes())
+    indexed = shared_data / "videos" / "invalid" / "truncated_with_index.mp4"
+    (tmp_path / "indexed.mp4").write_bytes(indexed.read_bytes())
+    (tmp_path / "folder.mp4").mkdir()
+    found = read_videos(find_videos(tmp_path), size=64, min_frames=3, read=read)
+    assert found.names == ["whole.mkv"]
+    assert "the file is cut off" in found.left_out["cut.mkv"]
+    assert "broken or cut off after" in found.left_out["flipped.mkv"]
+    assert "broken or cut off after 9 good frames" in found.left_out["indexed.mp4"]
+    assert "cannot be opened: Is a directory" in found.left_out["folder.mp4"]
+
+
 def test_one_clip_is_too_few_and_no_clip_too(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no videos in"):
         find_videos(tmp_path)
     with pytest.raises(DataError, match="is not a folder"):
         find_videos(tmp_path / "nowhere")
     with pytest.raises(DataError, match="at least 2"):
-        split_clips(["a.mp4"], [np.zeros((3, 64, 64, 3), np.uint8)])
-
-
-def test_scaling_averages_areas() -> None:
-    picture = np.zeros((128, 200, 3), np.uint8)
-    picture[::2] = 200
-    square = centre_square(picture, 64)
-    assert square.shape == (64, 64, 3)
-    assert (square == 100).all()
+        split_clips(["a.mp4"])
 
 
 def test_an_unknown_recipe_is_told_which_there_are() -> None:
@@ -198,3 +222,29 @@ def test_a_trial_of_a_recipe_takes_no_models_place_and_still_tells_the_recipe() 
     assert (trial(whole, 10).name, trial(whole, 10).steps) == ("faces-vae-trial", 10)
     assert trial(whole, whole.steps).name == trial(whole, whole.steps + 1).name == "faces-vae"
     assert told(trial(whole, 10), WHOLE)["recipe"] == "faces_vae"
+
+
+def test_what_was_held_out_stays_so_whatever_is_added_removed_or_renamed(tmp_path: Path, read) -> None:
+    for index in range(12):
+        write_clip(tmp_path / f"{index:02}.mp4", shade=20 * index)
+    sides = clips_source(tmp_path, 4, read).sides
+    assert sides is not None
+    assert len(sides.held_out) == 1
+    assert clips_source(tmp_path, 4, read, sides).changed == ()
+    (held_out,) = sides.held_out
+    first, second, *_ = sides.training
+    (tmp_path / held_out).rename(tmp_path / "renamed.mp4")
+    (tmp_path / first).unlink()
+    write_clip(tmp_path / second, shade=250)
+    write_clip(tmp_path / "added.mp4", shade=10)
+    source = clips_source(tmp_path, 4, read, sides)
+    assert source.sides is not None
+    assert source.sides.held_out == {"renamed.mp4": sides.held_out[held_out]}
+    assert sorted(source.sides.training) == sorted(set(sides.training) - {first, second})
+    assert source.changed == (
+        f"gone or changed since then: {first}, {second}",
+        f"new since then: {second}, added.mp4",
+    )
+    (tmp_path / "renamed.mp4").unlink()
+    with pytest.raises(DataError, match=f"that were held out for it none is in the folder, as it was then: {held_out}"):
+        clips_source(tmp_path, 4, read, sides)

@@ -6,6 +6,7 @@ than the next ones on both sides: motion, however fast, takes several frames. Fa
 frame are not found. The rule and its numbers are our own.
 """
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -17,14 +18,14 @@ AROUND = 5  # frames to each side
 BESIDE = 2.0  # the changes just before and just after
 
 
-def changes(frames: UInt8[np.ndarray, "t h w 3"]) -> Float[np.ndarray, " steps"]:
+def changes(frames: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Float[np.ndarray, " steps"]:
     """The mean absolute difference of each frame from the one before, in grey levels; one fewer than frames."""
     steps = [np.abs(now.astype(np.int16) - before).mean() for before, now in pairwise(frames)]
     return np.array(steps, dtype=np.float64)
 
 
-def scene_cuts(frames: UInt8[np.ndarray, "t h w 3"]) -> list[int]:
-    """The numbers of the frames that begin another scene, in order; none for a clip of one."""
+def scene_cuts(frames: Iterable[UInt8[np.ndarray, "h w 3"]]) -> list[int]:
+    """The numbers of the frames that begin another scene, in order; none for a clip of one. Two are held at a time."""
     change = changes(frames)
     cuts = []
     for step in np.flatnonzero(change >= LEAST).tolist():

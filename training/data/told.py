@@ -5,11 +5,12 @@ from itertools import pairwise
 from training.data.videos import VideoFolder
 
 
-def told(found: VideoFolder, duplicates: list[tuple[int, int]], split: tuple[int, int]) -> list[str]:
+def told(found: VideoFolder, duplicates: list[tuple[int, int]], held_out: list[int]) -> list[str]:
     """Counts, sizes, cuts, near-duplicates, what was left out, and the split, in lines.
 
-    `duplicates` are pairs of clips by their numbers; `split` counts training and held-out clips.
+    `duplicates` are pairs of clips by their numbers, as `held_out` are clips.
     """
+    separated = [pair for pair in scenes_of_one_file(found) if apart(pair, held_out)]
     lengths = [len(clip) for clip in found.clips]
     files = len(set(found.files))
     lines = [
@@ -20,13 +21,22 @@ def told(found: VideoFolder, duplicates: list[tuple[int, int]], split: tuple[int
         short = found.short_scenes.get(name, 0)
         frames, clips = ", ".join(map(str, cuts)), counted(found.files.count(name), "clip")
         too_short = f"; {counted(short, 'scene')} too short" if short else ""
-        lines.append(f"scenes: {name} is cut at frame {frames} into {clips}{too_short}")
+        nobody = "".join(f"; scene {number} shows no face" for number in found.faceless.get(name, []))
+        lines.append(f"scenes: {name} is cut at frame {frames} into {clips}{too_short}{nobody}")
+    lines += [f"long: {name}, {used} of {count} frames are used" for name, (used, count) in found.thinned.items()]
     lines += [
-        f"near-duplicates, on one side of the split: {found.names[first]} and {found.names[second]}"
+        f"near-duplicates, on {'both sides' if apart((first, second), held_out) else 'one side'} of the split: "
+        f"{found.names[first]} and {found.names[second]}"
         for first, second in duplicates
     ]
     lines += [f"left out: {name} {why}" for name, why in found.left_out.items()]
-    return [*lines, f"split by clip: {split[0]} to train on, {split[1]} held out"]
+    both = "; scenes of one file are on both sides" if separated else ""
+    return [*lines, f"split by clip: {len(lengths) - len(held_out)} to train on, {len(held_out)} held out{both}"]
+
+
+def apart(pair: tuple[int, int], held_out: list[int]) -> bool:
+    """Whether one of two clips is held out, and the other is not."""
+    return (pair[0] in held_out) != (pair[1] in held_out)
 
 
 def scenes_of_one_file(found: VideoFolder) -> list[tuple[int, int]]:

@@ -3,32 +3,35 @@
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
 import numpy as np
 import torch
-from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
-from einops import rearrange
 from jaxtyping import UInt8
 
-from training.data.area import area_average
-from training.data.cuts import scene_cuts
 from training.data.errors import DataError, Unreadable
 from training.data.pool import ClipPool
 
 SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".gif"}
+DIGEST = 16  # digits of a file's SHA-256 that it is known by
 MAX_FRAMES = 1000  # of one video; a longer one is sampled evenly
 
 
 @dataclass(frozen=True, slots=True)
 class SquareVideo:
-    """A video's frames as a model takes them."""
+    """A video's frames as a model takes them, and where its scenes begin, counted in the file's own frames."""
 
     frames: UInt8[np.ndarray, "t size size 3"]  # at most `MAX_FRAMES`, evenly over the video
+    numbers: list[int]  # which of the file's frames these are
+    stride: int  # of them one is used
+    count: int  # frames of the file
+    cuts: list[int]  # the frames that begin another scene
+    faceless: list[int] = field(default_factory=list)  # scenes, from 1, of which there are no frames for want of a face
     shape: tuple[int, int] | None = None  # width and height of its own pictures, upright, where they are known
+    digest: str = ""  # some of the file's SHA-256, to know it again by
 
 
 # Reads the video at a path at this many pixels a side; raises `Unreadable`.
@@ -39,13 +42,16 @@ Reader = Callable[[Path, int], SquareVideo]
 class VideoFolder:
     """The clips of a folder, one a scene, and the files that gave none, each with the reason."""
 
-    names: list[str]  # a clip's file, and which scene it is where the file has several
-    clips: list[UInt8[np.ndarray, "_ h w 3"]]
-    left_out: dict[str, str]
-    files: list[str]  # whose scene each clip is
-    sizes: dict[str, tuple[int, int]]  # width and height of each file's pictures, upright
-    cuts: dict[str, list[int]]  # the frames at which files were cut, where they were
-    short_scenes: dict[str, int]  # how many scenes of a file were too short to be clips
+    names: list[str] = field(default_factory=list)  # a clip's file, and which scene it is where the file has several
+    clips: list[UInt8[np.ndarray, "_ h w 3"]] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)  # whose scene each clip is
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)  # width and height of each file's pictures, upright
+    cuts: dict[str, list[int]] = field(default_factory=dict)  # the frames at which files were cut, where they were
+    short_scenes: dict[str, int] = field(default_factory=dict)  # how many scenes of a file were too short to be clips
+    faceless: dict[str, list[int]] = field(default_factory=dict)  # scenes, from 1, without the face that is wanted
+    thinned: dict[str, tuple[int, int]] = field(default_factory=dict)  # of long files, frames used, of how many
+    digests: dict[str, str] = field(default_factory=dict)  # of each file some of its SHA-256
 
 
 def find_videos(folder: Path) -> list[Path]:
@@ -63,27 +69,25 @@ def find_videos(folder: Path) -> list[Path]:
     return found
 
 
-def read_videos(paths: Iterable[Path], size: int, min_frames: int, read: Reader | None = None) -> VideoFolder:
-    """Read videos, by default their largest centred squares area-averaged to `size`, and cut them into scenes.
+def read_videos(paths: Iterable[Path], size: int, min_frames: int, read: Reader) -> VideoFolder:
+    """Read videos, and make a clip of each scene.
 
     Broken files, and those with no scene of `min_frames` frames, are left out. A file is called by its path below
     the folder that all of them lie in, so that two of one name in two folders are two.
     """
     paths = list(paths)
-    found, folder = VideoFolder([], [], {}, [], {}, {}, {}), common_folder(paths)
+    found, folder = VideoFolder(), common_folder(paths)
     for path in paths:
         name = path.relative_to(folder).as_posix()
         try:
-            video = (read or centred)(path, size)
+            video = read(path, size)
         except Unreadable as error:
             found.left_out[name] = str(error)
             continue
+        found.digests[name] = video.digest
         if video.shape is not None:
             found.sizes[name] = video.shape
-        if len(video.frames) < min_frames:
-            found.left_out[name] = f"has {len(video.frames)} frames, training needs {min_frames}"
-            continue
-        add_scenes(found, name, video.frames, min_frames)
+        add_scenes(found, name, video, min_frames)
     return found
 
 
@@ -92,42 +96,32 @@ def common_folder(paths: list[Path]) -> Path:
     return Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
 
 
-def centred(path: Path, size: int) -> SquareVideo:
-    """The largest centred squares of a local, trusted video.
-
-    Raises:
-        Unreadable: it is broken, or holds no video.
-
-    """
-    frames, shape = [], None
-    try:
-        for picture in pictures(path, MAX_FRAMES):
-            shape = (picture.shape[1], picture.shape[0])
-            frames.append(centre_square(picture, size))
-    except FFmpegError as error:
-        raise Unreadable(f"cannot be decoded: {error.strerror}") from error
-    return SquareVideo(np.stack(frames) if frames else np.empty((0, size, size, 3), np.uint8), shape)
-
-
-def add_scenes(found: VideoFolder, name: str, frames: UInt8[np.ndarray, "t h w 3"], min_frames: int) -> None:
+def add_scenes(found: VideoFolder, name: str, video: SquareVideo, min_frames: int) -> None:
     """Make a clip of each scene that is long enough."""
-    cuts = scene_cuts(frames)
-    parts = np.split(frames, cuts)
-    if cuts:
-        found.cuts[name] = cuts
+    parts = np.split(video.frames, np.searchsorted(video.numbers, video.cuts))
     whole = [(number, part) for number, part in enumerate(parts, 1) if len(part) >= min_frames]
-    if len(whole) < len(parts):
-        found.short_scenes[name] = len(parts) - len(whole)
+    if not whole and not video.cuts:
+        found.left_out[name] = f"has {len(video.frames)} frames, training needs {min_frames}"
+        return
     if not whole:
-        found.left_out[name] = f"has {len(parts)} scenes, of which none has {min_frames} frames"
+        wanted = f"{min_frames} frames" + (" and a face" if video.faceless else "")
+        found.left_out[name] = f"has {len(parts)} scenes, of which none has {wanted}"
+    if video.cuts:
+        found.cuts[name] = video.cuts
+    if video.faceless:
+        found.faceless[name] = video.faceless
+    if short := len(parts) - len(whole) - len(video.faceless):
+        found.short_scenes[name] = short
+    if video.stride > 1:
+        found.thinned[name] = (len(video.frames), video.count)
     for number, part in whole:
         found.names.append(name if len(parts) == 1 else f"{name}, scene {number}")
         found.clips.append(part)
         found.files.append(name)
 
 
-def pictures(path: Path, most: int | None = None) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-    """The frames of one local, trusted video, upright; evenly sampled where there are more than `most`.
+def pictures(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """The frames of one local, trusted video, upright.
 
     Raises:
         FFmpegError: it is broken, or holds no video.
@@ -138,23 +132,9 @@ def pictures(path: Path, most: int | None = None) -> Iterator[UInt8[np.ndarray, 
         if not isinstance(stream, av.VideoStream):
             raise av.error.InvalidDataError(0, "no video stream")
         stream.codec_context.thread_type = "AUTO"
-        stride = max(1, -(-stream.frames // most)) if most else 1
         to_rgb = VideoReformatter()  # of all frames: to set one up costs more than to use it
-        for index, frame in enumerate(container.decode(stream)):
-            if index % stride or not isinstance(frame, av.VideoFrame):
-                continue
-            if most and index // stride >= most:
-                return
+        for frame in container.decode(stream):
             yield np.rot90(as_rgb(frame, to_rgb), round(frame.rotation / 90))
-
-
-def centre_square(picture: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
-    """The largest centred square, every output pixel the mean of the area it covers."""
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = rearrange(picture[top : top + side, left : left + side], "h w c -> c h w")
-    return np.ascontiguousarray(rearrange(area_average(square, size, size), "c h w -> h w c"))
 
 
 def video_pool(clips: list[UInt8[np.ndarray, "_ h w 3"]]) -> ClipPool:
@@ -171,34 +151,52 @@ def video_pool(clips: list[UInt8[np.ndarray, "_ h w 3"]]) -> ClipPool:
     return ClipPool(torch.from_numpy(np.concatenate(clips)), starts, lengths)
 
 
-def split_clips(
-    names: list[str], clips: list[UInt8[np.ndarray, "_ h w 3"]], together: Iterable[tuple[int, int]] = ()
-) -> tuple[list[UInt8[np.ndarray, "_ h w 3"]], list[UInt8[np.ndarray, "_ h w 3"]]]:
-    """Training and held-out clips: a tenth of the clips, at least one, is held out.
+def split_clips(names: list[str], *together: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """The numbers of training and of held-out clips: about a tenth, at least one, is held out.
 
-    The pairs of `together` (scenes of one file, near-duplicates) stay on one side, unless that leaves one side empty.
+    The pairs of `together` stay on one side: near-duplicates, say, and then scenes of one file. Where all clips would
+    be together, the last kind of pairs is let go, and then the one before.
 
     Raises:
         DataError: there is one clip only, so nothing can be held out of training.
 
     """
-    if len(clips) < 2:
+    if len(names) < 2:
         raise DataError(
-            f"{len(clips)} clip can be used ({', '.join(names)}); a model needs at least 2, one of them held out"
+            f"{len(names)} clip can be used ({', '.join(names)}); a model needs at least 2, one of them held out"
         )
-    group = np.arange(len(clips))
-    for first, second in together:
+    group = grouped(len(names), [pair for pairs in together for pair in pairs])
+    while len(set(group.tolist())) == 1:
+        together = together[:-1]
+        group = grouped(len(names), [pair for pairs in together for pair in pairs])
+    order = dict.fromkeys(group[np.random.default_rng(0).permutation(len(names))].tolist())
+    chosen = nearest_sum([(one, int((group == one).sum())) for one in order], max(1, len(names) // 10))
+    held_out = np.isin(group, list(chosen))
+    return np.flatnonzero(~held_out).tolist(), np.flatnonzero(held_out).tolist()
+
+
+def grouped(count: int, pairs: Iterable[tuple[int, int]]) -> np.ndarray:
+    """A number for each clip, the same for those that pairs bring together."""
+    group = np.arange(count)
+    for first, second in pairs:
         group[group == group[second]] = group[first]
-    if len(set(group.tolist())) == 1:
-        group = np.arange(len(clips))
-    count, chosen = max(1, len(clips) // 10), set[int]()
-    for index in np.random.default_rng(0).permutation(len(clips)):
-        members = np.flatnonzero(group == group[index]).tolist()
-        # The smallest of two groups or more has at most half of the clips, so that some group is taken.
-        if len(chosen) < count and 2 * len(members) <= len(clips):
-            chosen |= set(members)
-    kept = [clip for index, clip in enumerate(clips) if index not in chosen]
-    return kept, [clips[index] for index in sorted(chosen)]
+    return group
+
+
+def nearest_sum(sizes: list[tuple[int, int]], wanted: int) -> list[int]:
+    """Some of the groups, each with its size, that have together the number wanted, or come nearest to it.
+
+    Of several choices that do, it is the one whose groups come first; of two as near, the larger.
+    """
+    chosen: dict[int, list[int]] = {0: []}  # by how many clips they have
+    for group, size in sizes:
+        for total in sorted(chosen):
+            if total < wanted:
+                chosen.setdefault(total + size, [*chosen[total], group])
+        if wanted in chosen:
+            break
+    del chosen[0]
+    return chosen[min(chosen, key=lambda total: (abs(total - wanted), -total))]
 
 
 def through_h264(frames: UInt8[np.ndarray, "t h w 3"], crf: int) -> UInt8[np.ndarray, "t h w 3"]:
