@@ -227,12 +227,12 @@ def digits_drnet_again() -> Recipe:
     """A second round for `digits-drnet`, begun with its weights (`--from digits-drnet`).
 
     The first one's contents still hold where digits are, and the decoder has a use for them by now: so they are held
-    alike twenty times as firmly, and the adversary weighs more than twice as much. Not run yet.
+    alike six times as firmly, and the adversary weighs more than twice as much. Not run yet.
     """
     return replace(
         digits_drnet(),
         loss=AdversarialLoss(
-            similarity_weight=Anneal(((0.0, 0.005), (0.4, 0.1))),
+            similarity_weight=Anneal(((0.0, 0.005), (0.4, 0.03))),
             adversarial_weight=Anneal(((0.0, 2e-3), (0.4, 5e-3))),
         ),
         reach=Anneal(((0.0, 20.0),)),
