@@ -32,6 +32,12 @@ class ModelEntry:
         """Whether it has a motion model, and so can predict."""
         return bool(self.config.get("motion"))
 
+    @property
+    def draws_identities(self) -> bool:
+        """Whether it draws whom no clip showed; a U-Net's decoder needs maps of a real frame."""
+        network = self.config.get("network")
+        return not (isinstance(network, dict) and str(network.get("content")).endswith("_unet"))
+
 
 class Catalogue:
     """The models on disk. Folders are looked at anew each time, files only when they have changed."""

@@ -84,6 +84,7 @@ class ModelView(BaseModel):
     static_dim: int | None
     dynamic_dim: int | None
     motion: bool = Field(description="whether it has a motion model, and so can predict")
+    draws_identities: bool = Field(description="whether a seed draws an identity; else an encode has to give one")
     parameters: int | None
     bytes: int | None
     data: dict[str, Any]
@@ -105,6 +106,7 @@ class ModelView(BaseModel):
             static_dim=said.get("static_dim"),
             dynamic_dim=said.get("dynamic_dim"),
             motion=entry.motion,
+            draws_identities=entry.draws_identities,
             parameters=weights.get("parameters"),
             bytes=weights.get("bytes"),
             data=data,

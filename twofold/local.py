@@ -144,6 +144,7 @@ class Local:
                 "family": entry.family,
                 "digest": entry.digest,
                 "motion": entry.motion,
+                "draws_identities": entry.draws_identities,
                 "data": entry.config.get("data", {}),
                 "metrics": entry.config.get("metrics", {}),
             }

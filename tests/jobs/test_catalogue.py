@@ -40,6 +40,14 @@ def test_a_model_has_motion_where_its_config_states_one(catalogue, tmp_path):
         assert catalogue.find("mine").motion is has
 
 
+def test_a_model_draws_identities_unless_its_decoder_needs_a_real_frame(catalogue, tmp_path):
+    for said, does in [({}, True), ({"network": None}, True), ({"network": {"content": "dcgan"}}, True)]:
+        write(tmp_path, "mine", metrics={"n": len(str(said))}, **said)
+        assert catalogue.find("mine").draws_identities is does
+    write(tmp_path, "mine", network={"content": "vgg_unet"})
+    assert not catalogue.find("mine").draws_identities
+
+
 def test_a_digest_in_the_name_must_be_the_one_that_is_served(catalogue, tmp_path):
     write(tmp_path, "mine")
     assert catalogue.find(f"mine@{DIGEST}").name == "mine"

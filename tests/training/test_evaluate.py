@@ -133,7 +133,7 @@ def test_the_error_of_a_prediction_is_told_as_the_mean_of_its_first_ten_frames()
     errors = told["prediction"]["squared_error"]["predicted"]
     said = flat_metrics(told)["predicted_10_squared_error"]
     assert said == pytest.approx(sum(errors[:10]) / 10)
-    assert f"**predicted** {said:.1f}," in prediction_table(told["prediction"])
+    assert f"**predicted** {said:.1f} (" in prediction_table(told["prediction"])
 
 
 @pytest.mark.parametrize(("data", "remedy"), [("LPC sprites", "layer sheets"), ("7 own clips", "own clips")])

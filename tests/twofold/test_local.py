@@ -91,7 +91,7 @@ def test_a_clip_is_continued_by_the_models_motion(local, clips):
     of_codes = read(local, local.submit_predict(encoded, observe=4, frames=3, samples=2), Predicted)
     assert of_codes.model == "moving", "the codes say whose they are"
     assert of_codes.seed == 0
-    np.testing.assert_array_equal(of_codes.dynamic[1, :4], encoded.dynamic[:4])
+    np.testing.assert_allclose(of_codes.dynamic[1, :4], encoded.dynamic[:4], atol=1e-4)  # encoded again by themselves
     np.testing.assert_allclose(of_codes.spread, of_codes.dynamic.std(0), atol=1e-6)
 
 
