@@ -34,9 +34,14 @@ class ModelEntry:
 
     @property
     def draws_identities(self) -> bool:
-        """Whether it draws whom no clip showed; a U-Net's decoder needs maps of a real frame."""
+        """Whether it draws whom no clip showed.
+
+        A U-Net's decoder needs maps of a real frame, and a DrNET that was imported does not know how its contents
+        spread over training clips: it has no statistics.
+        """
         network = self.config.get("network")
-        return not (isinstance(network, dict) and str(network.get("content")).endswith("_unet"))
+        unet = isinstance(network, dict) and str(network.get("content")).endswith("_unet")
+        return not unet and (self.family != "drnet" or bool(self.config.get("statistics")))
 
 
 class Catalogue:

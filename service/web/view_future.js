@@ -1,7 +1,7 @@
 // What might come next, what lies between, and who never was.
 
 import { clipOf } from "./codes.js";
-import { clipPicker } from "./clip_picker.js";
+import { clipPicker, noClips } from "./clip_picker.js";
 import { element } from "./elements.js";
 import { between } from "./between.js";
 import { futures } from "./futures.js";
@@ -22,6 +22,7 @@ export async function show(place, params, model) {
     await futures(place, { clip, model, params, onLeave });
     await between(place, { clip, encodes: picker.encodes, model, params, onLeave });
   }
-  await people(place, { model, params, onLeave, onSource: (job) => go("clip", { model: model.name, job: job.id }) });
+  if (!id && !model.draws_identities) place.append(noClips());
+  if (model.draws_identities) await people(place, { model, params, onLeave, onSource: (job) => go("clip", { model: model.name, job: job.id }) });
   return () => leaving.forEach((stop) => stop());
 }

@@ -2,7 +2,7 @@
 
 import { ask, json } from "./api.js";
 import { clipOf, askArrays, postArrays } from "./codes.js";
-import { clipPicker } from "./clip_picker.js";
+import { clipPicker, noClips } from "./clip_picker.js";
 import { button, element, problemNote } from "./elements.js";
 import { atlas } from "./plane_atlas.js";
 import { planeFields } from "./plane_fields.js";
@@ -19,10 +19,14 @@ const EXTENTS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10], USUAL = 2.5; // standard de
 export async function show(place, params, model) {
   const seed = params.seed ?? "0";
   const turn = (changes) => go("plane", { model: model.name, job, seed: job ? null : seed, dims: params.dims, extent: params.extent, ...changes });
-  const drawn = [["", "drawn from the prior"]];
+  const drawn = model.draws_identities ? [["", "drawn from the prior"]] : [];
   const picker = await clipPicker(model.name, params.job ?? (params.seed !== undefined ? "" : undefined),
     (next) => go("plane", { model: model.name, job: next, seed: next ? null : "0" }), drawn);
-  const job = params.job || (params.seed === undefined ? picker.encodes[0]?.id : undefined);
+  const job = params.job || (params.seed === undefined || !model.draws_identities ? picker.encodes[0]?.id : undefined);
+  if (!job && !model.draws_identities) {
+    place.append(element("div", { class: "head" }, element("h1", {}, "The plane of its motion")), noClips());
+    return () => {};
+  }
   const clip = job ? await clipOf(job) : null;
   if (clip) picker.control.querySelector("select").value = job;
 

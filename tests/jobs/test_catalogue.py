@@ -46,6 +46,9 @@ def test_a_model_draws_identities_unless_its_decoder_needs_a_real_frame(catalogu
         assert catalogue.find("mine").draws_identities is does
     write(tmp_path, "mine", network={"content": "vgg_unet"})
     assert not catalogue.find("mine").draws_identities
+    for statistics in ({"dynamic": {"order": [0, 1]}}, {}):
+        write(tmp_path, "mine", family="drnet", network={"content": "dcgan"}, statistics=statistics)
+        assert catalogue.find("mine").draws_identities is bool(statistics), "an imported one has none"
 
 
 def test_a_digest_in_the_name_must_be_the_one_that_is_served(catalogue, tmp_path):

@@ -212,6 +212,13 @@ def test_an_identity_that_never_was_becomes_a_source(visit, model):
     assert page.locator(".source", has_text="identity of seed 1").count() == 1
 
 
+@pytest.mark.parametrize("view", ["future", "plane"])
+def test_a_model_that_draws_nobody_asks_for_a_clip_instead(visit, view):
+    page = visit.open(f"#{view}?model=faces-drnet")
+    assert "No clip of this model has been encoded yet." in page.inner_text(".view")
+    assert page.locator("text=Draw four").count() == page.locator("text=drawn from the prior").count() == 0
+
+
 def test_a_job_leads_back_to_where_it_was_shown(visit, encoded):
     page = visit.open(f"#future?job={encoded[0]}")
     page.click("text=Interpolate")
