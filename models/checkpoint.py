@@ -181,19 +181,21 @@ def save_model(
         "statistics": dict(statistics or {}),
         "metrics": dict(metrics or {}),
     }
-    if motion is not None:
-        write_atomically(folder / MOTION, moving)
+    files = {} if motion is None else {folder / MOTION: moving}
     # The config goes last: a folder without one is no model, so a half-written one is never served.
-    write_atomically(folder / WEIGHTS, content)
-    write_atomically(folder / CARD, card.encode())
-    write_config(folder, config)
+    write_together(files | {folder / WEIGHTS: content, folder / CARD: card.encode(), folder / CONFIG: as_json(config)})
     digest: str = config["digest"]
     return digest
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Replace `config.json`, for instance with new metrics; nothing here enters the digest."""
-    write_atomically(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
+    write_atomically(folder / CONFIG, as_json(config))
+
+
+def as_json(config: Mapping[str, Any]) -> bytes:
+    """A config as the bytes of its file."""
+    return (json.dumps(config, indent=1) + "\n").encode()
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -246,13 +248,24 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> LoadedModel:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file whole: a reader sees the old bytes or the new ones."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    write_together({path: content})
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Replace several files in their order, once all of them have found room on disk: else none is touched."""
+    staged: dict[Path, str] = {}
+    try:
+        for path, content in files.items():
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+                staged[path] = file.name
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                os.chmod(file.name, 0o644)
+        for path in files:
+            os.replace(staged[path], path)
+            del staged[path]
+    except BaseException:
+        for name in staged.values():
+            os.unlink(name)
+        raise

@@ -17,12 +17,18 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = os.environ.get("TWOFOLD_TEST_DATA", "")
 DATA_REQUIRED = os.environ.get("TWOFOLD_REQUIRE_DATA") == "1"
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # As many processes as cores, so one thread each: torch reads this when it is first imported.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 hypothesis.settings.register_profile("twofold", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("twofold")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several processes one thread: a second one of NumPy's spins where other tests have the cores.
+
+    NumPy and torch read this when they are imported, for some plugins before a process has read this file: so it is
+    said here, in the process that starts the others.
+    """
+    if config.getoption("numprocesses", default=None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

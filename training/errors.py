@@ -44,11 +44,11 @@ class UnevenShares(TrainingError):
 
 
 @contextmanager
-def telling_a_full_disk() -> Iterator[None]:
+def telling_a_full_disk(then: str = "--resume goes on from the last checkpoint") -> Iterator[None]:
     """Let a write that found no room end in words.
 
     Raises:
-        DiskFull: it did; the message says how to go on.
+        DiskFull: it did; the message says to free some space, and what happens `then`.
 
     """
     try:
@@ -56,4 +56,4 @@ def telling_a_full_disk() -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise DiskFull("the disk is full: free some space, then --resume goes on from the last checkpoint") from error
+        raise DiskFull(f"the disk is full: free some space, then {then}") from error

@@ -289,6 +289,18 @@ def faces_drnet() -> Recipe:
     )
 
 
+def faces_drnet_again() -> Recipe:
+    """A second round for `faces-drnet` (`--from faces-drnet`), with the weights of the loss as they were at its end."""
+    recipe = faces_drnet()
+    assert isinstance(recipe.loss, AdversarialLoss)
+    last = replace(
+        recipe.loss,
+        similarity_weight=Anneal(((0.0, recipe.loss.similarity_weight.points[-1][1]),)),
+        adversarial_weight=Anneal(((0.0, recipe.loss.adversarial_weight.points[-1][1]),)),
+    )
+    return replace(recipe, loss=last, steps=9_000, learning_rate=2e-3, seed=2)
+
+
 def faces_drnet_alone() -> Recipe:
     """As `faces_drnet` without the adversary from the first step on, to show what it is for; not run yet."""
     recipe = faces_drnet()
@@ -351,6 +363,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
         digits_drnet_reference,
         digits_drnet_alone,
         faces_drnet,
+        faces_drnet_again,
         faces_drnet_alone,
         norb_drnet,
         kth_drnet,

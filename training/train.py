@@ -210,6 +210,7 @@ def motion_where_there_is_any(
         return None
 
 
+@telling_a_full_disk(then="teach it again; the model is as it was")
 def teach_motion(
     folder: Path,
     places: Places,
@@ -226,7 +227,7 @@ def teach_motion(
     Raises:
         CheckpointError: the folder holds no model.
         DataError: the data cannot be used, or has no movement that is long enough.
-        NonFiniteLoss: the loss is not finite.
+        TrainingError: the loss is not finite, or the disk is full.
 
     """
     loaded = load_model(folder, choose_device(places.device))

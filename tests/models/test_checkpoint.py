@@ -1,5 +1,6 @@
 """A model folder gives back the very model that was saved, and nothing that was tampered with."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -120,3 +121,23 @@ def test_a_motion_lies_in_a_file_of_its_own_and_is_part_of_what_the_digest_names
     (tmp_path / "motion.safetensors").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"motion\.safetensors has SHA-256"):
         load_model(tmp_path)
+
+
+@pytest.mark.parametrize("written", range(4))
+def test_a_disk_that_fills_while_a_model_is_replaced_leaves_the_old_one(
+    tmp_path: Path, model: UnorderedVAE, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    digest, files = save(tmp_path, model), sorted(tmp_path.iterdir())
+    model.motion = Motion(MotionConfig(static_dim=model.static_dim, dynamic_dim=model.dynamic_dim, hidden=8))
+    flushed: list[int] = []
+
+    def fills(descriptor: int) -> None:
+        flushed.append(descriptor)
+        if len(flushed) > written:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("models.checkpoint.os.fsync", fills)
+    with pytest.raises(OSError, match="No space left"):
+        save(tmp_path, model)
+    assert load_model(tmp_path).digest == digest
+    assert sorted(tmp_path.iterdir()) == files, "nothing half-written is left behind"

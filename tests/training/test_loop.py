@@ -22,7 +22,7 @@ from training.recipes import RECIPES
 from training.run import STATE, Best, RunFolder
 from training.schedule import Anneal
 from training.sources import Source
-from training.train import Listener, Places, run_on, run_recipe
+from training.train import Listener, Places, run_on, run_recipe, teach_motion
 
 RECIPE = Recipe(
     name="tiny",
@@ -150,17 +150,31 @@ def test_a_line_of_the_log_that_was_broken_off_is_left_out_and_the_next_stands_a
 def test_a_full_disk_is_told_with_the_way_to_go_on(
     tmp_path: Path, pool: ClipPool, monkeypatch: pytest.MonkeyPatch, reason: int
 ) -> None:
-    def full(path: Path, content: bytes) -> None:
-        raise OSError(reason, "no room", str(path))
+    def full(*asked: object, **more: object) -> None:
+        raise OSError(reason, "no room")
 
     monkeypatch.setattr("training.train.open_source", lambda *asked: Source(pool, pool, CARD))
     with monkeypatch.context() as until_then:
-        until_then.setattr("models.checkpoint.write_atomically", full)
+        until_then.setattr("training.train.save_model", full)
         with pytest.raises(DiskFull, match="free some space, then --resume"):
             run_recipe(TAUGHT, at(tmp_path))
     steps: list[int] = []
     run_recipe(TAUGHT, at(tmp_path), resume=True, listener=Listener(on_step=lambda step, *_: steps.append(step)))
     assert steps == [], "only the model had found no room"
+
+
+def test_a_motion_for_which_the_disk_has_no_room_says_that_the_model_is_as_it_was(
+    tmp_path: Path, pool: ClipPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*asked: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    source, places = Source(pool, pool, CARD), at(tmp_path)
+    monkeypatch.setattr("training.train.open_source", lambda *asked, **more: source)
+    folder = run_on(source, RECIPE, places, resume=False, listener=Listener())
+    monkeypatch.setattr("training.train.save_model", full)
+    with pytest.raises(DiskFull, match="free some space, then teach it again"):
+        teach_motion(folder, places, steps=2)
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_step_and_keeps_the_checkpoint(
