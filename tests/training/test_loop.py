@@ -171,10 +171,11 @@ def test_a_motion_for_which_the_disk_has_no_room_says_that_the_model_is_as_it_wa
 
     source, places = Source(pool, pool, CARD), at(tmp_path)
     monkeypatch.setattr("training.train.open_source", lambda *asked, **more: source)
-    folder = run_on(source, RECIPE, places, resume=False, listener=Listener())
+    monkeypatch.setattr("training.train.motion_of", lambda recipe: TAUGHT.motion)
+    folder = run_on(source, TAUGHT, places, resume=False, listener=Listener())
     monkeypatch.setattr("training.train.save_model", full)
     with pytest.raises(DiskFull, match="free some space, then teach it again"):
-        teach_motion(folder, places, steps=2)
+        teach_motion(folder, places)
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_step_and_keeps_the_checkpoint(
