@@ -40,7 +40,7 @@ run: $(RUN_READY)
 	@exec $(BIN)/twofold up $(ARGS)
 
 test: $(TEST_READY)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(TEST_READY)
 	$(BIN)/ruff check .

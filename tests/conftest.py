@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = os.environ.get("TWOFOLD_TEST_DATA", "")
 DATA_REQUIRED = os.environ.get("TWOFOLD_REQUIRE_DATA") == "1"
 
+LONGEST_FIRST = ("end_to_end", "twofold", "web", "training", "worker")  # folders of tests
+
 hypothesis.settings.register_profile("twofold", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("twofold")
 
@@ -29,6 +31,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if config.getoption("numprocesses", default=None):
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the rooms that start whole systems and whole runs: no process is to be left with one at the end."""
+    rooms = [path.name for path in (ROOT / "tests").iterdir()]
+    rooms.sort(key=lambda room: LONGEST_FIRST.index(room) if room in LONGEST_FIRST else len(LONGEST_FIRST))
+    items.sort(key=lambda item: rooms.index(item.path.relative_to(ROOT / "tests").parts[0]))
 
 
 @pytest.fixture(autouse=True)

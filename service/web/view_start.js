@@ -100,9 +100,9 @@ function sampleButton(one, encode, outcome) {
 function modelCard(model, chosen, choose) {
   const radio = element("input", { type: "radio", name: "model", value: model.name, checked: chosen,
     onchange: () => choose(modelNamed(model.name)) });
-  const picture = frameCanvas(192, 192, { "aria-hidden": "true", class: "portrait" });
+  const picture = model.draws_identities ? frameCanvas(192, 192, { "aria-hidden": "true", class: "portrait" })
+    : element("span", { "aria-hidden": "true", class: "portrait empty" }, "draws whom a clip shows");
   if (model.draws_identities) portrait(picture, model);
-  else picture.hidden = true;
   return element("label", { class: "model" }, radio, picture,
     element("span", {}, element("b", {}, model.name), element("span", {}, told(model)), sizes(model).map((line) => element("span", {}, line))));
 }

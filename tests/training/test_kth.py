@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.data.errors import DataError
@@ -103,6 +103,7 @@ def folder(tmp_path):
     st.integers(10, 30),
     st.integers(0, 9),
 )
+@settings(max_examples=25)  # each of them draws a whole video
 def test_passes_are_found_to_within_two_frames(empty: list[int], crossed: int, person: int) -> None:
     frames, passes = crossing(person, tuple(empty), crossed)
     assert near(seen_stretches(small(frames)), passes)

@@ -69,10 +69,15 @@ def test_a_model_without_motion_predicts_nothing(by_hand):
 
 
 def test_the_future_is_shown_at_the_frames_that_are_asked_for(by_hand):
-    pictures = future_frames(steady(by_hand(), 1 / 255), leaning_pool(10).clip(0), 4, (1, 2, 50, 101))
-    assert pictures.shape == (4, 3, 64, 64)
-    stripe = pictures[:, 0, 0, 32].int()
-    assert stripe.diff().tolist() == [1, 48, 51]
+    pool, model = leaning_pool(10), steady(by_hand(), 1 / 255)
+    runs = torch.stack([pool.clip(0), pool.clip(1)])
+    pictures = future_frames(model, runs, 4, (1, 2, 50, 101))
+    assert pictures.shape == (2, 4, 3, 64, 64)
+    for shown, run in zip(pictures, runs, strict=True):
+        assert shown[:, 0, 0, 32].int().diff().tolist() == [1, 48, 51]
+        assert torch.equal(shown, future_frames(model, run[None], 4, (1, 2, 50, 101))[0]), "each goes on by itself"
+    with pytest.raises(ValueError, match="no motion model"):
+        future_frames(by_hand(), runs, 4, (1,))
 
 
 def test_squared_error_is_summed_over_a_frame():

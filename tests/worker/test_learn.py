@@ -111,12 +111,12 @@ def test_a_cancel_before_the_first_step_leaves_no_model(bench, clips, monkeypatc
 
 
 def test_a_full_disk_is_told_and_leaves_the_name_free(bench, clips, monkeypatch):
-    def full(folder, config):
-        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+    def full(*asked, **more):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     record = submit(bench, clips)
     with monkeypatch.context() as until_then:
-        until_then.setattr("models.checkpoint.write_config", full)
+        until_then.setattr("training.train.save_model", full)
         work(bench)
     problem = bench.store.get(record.id).problem
     assert (problem.slug, problem.status) == ("storage-full", 507)

@@ -17,7 +17,6 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from models.compose import predict
 from models.disentangler import Disentangler
 from training.data.digits import CANVAS, Actors, MovingDigits
 from training.metrics.bootstrap import over_clips
@@ -49,17 +48,17 @@ def drift(model: Disentangler, digits: MovingDigits, observed: int, clips: int, 
         ValueError: the model has no motion.
 
     """
+    if model.motion is None:
+        raise ValueError("this model has no motion model, so it predicts nothing")
     generator = torch.Generator().manual_seed(seed)
     actors, paths = digits.cast(clips, generator), digits.paths(clips, observed, generator)
     seen = rearrange(digits.draw_clips(actors, paths), "n t h w c -> n t c h w").float() / 255
     device = next(model.parameters()).device
     codes = model.encode(seen.to(device))
-    steps = torch.tensor(AHEAD) - 1
-    shown = []
-    for clip in range(clips):
-        future = predict(model, codes[clip : clip + 1], max(AHEAD))
-        shown.append(as_bytes(model.decode(codes.static[clip : clip + 1], future[:, steps])))
-    frames = torch.cat(shown)
+    future = model.motion.roll_out(codes.dynamic.mean, codes.static.mean, max(AHEAD))[:, torch.tensor(AHEAD) - 1]
+    frames = torch.cat(
+        [as_bytes(model.decode(codes.static[clip : clip + 1], future[clip : clip + 1])) for clip in range(clips)]
+    )
     similarity, true = compared(frames, actors, digits)
     exact = digits.draw_clips(actors, paths).permute(0, 1, 4, 2, 3).contiguous()
     others, black = compared(exact, elsewhere(actors), digits)[0], compared(torch.zeros_like(frames), actors, digits)[0]

@@ -22,7 +22,6 @@ from rich.progress import Progress
 from torch import Tensor
 
 from models.codes import Codes
-from models.compose import predict
 from models.disentangler import Disentangler, decode_in_chunks
 from models.motion import Motion
 from training.data.pool import Clips
@@ -120,9 +119,17 @@ def squared_error(made: UInt8[Tensor, "n t c h w"], true: UInt8[Tensor, "n t c h
 
 @torch.inference_mode()
 def future_frames(
-    model: Disentangler, run: Float[Tensor, "t c h w"], observed: int, ahead: Sequence[int]
-) -> UInt8[Tensor, "n c h w"]:
-    """The pictures of the mean future of one movement, so many frames ahead each; only these are decoded."""
-    codes = model.encode(run[None, :observed])
-    dynamic = predict(model, codes, max(ahead))
-    return as_bytes(decode_in_chunks(model, codes.static, dynamic[0, [step - 1 for step in ahead]]))
+    model: Disentangler, runs: Float[Tensor, "b t c h w"], observed: int, ahead: Sequence[int]
+) -> UInt8[Tensor, "b n c h w"]:
+    """The pictures of the mean future of each movement, so many frames ahead each; only these are decoded.
+
+    Raises:
+        ValueError: the model has no motion.
+
+    """
+    if model.motion is None:
+        raise ValueError("this model has no motion model, so it predicts nothing")
+    codes = [model.encode(run[None, :observed]) for run in runs]
+    dynamic, static = (torch.cat([getattr(one, part).mean for one in codes]) for part in ("dynamic", "static"))
+    future = model.motion.roll_out(dynamic, static, max(ahead))[:, [step - 1 for step in ahead]]
+    return torch.stack([as_bytes(decode_in_chunks(model, one.static, z)) for one, z in zip(codes, future, strict=True)])

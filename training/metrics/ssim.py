@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 BATCH = 64  # frames compared at once
 
@@ -14,6 +13,9 @@ def frame_ssim(made: UInt8[Tensor, "n t c h w"], true: UInt8[Tensor, "n t c h w"
 
     Source: Wang et al. 2004, with K₁ = 0.01, K₂ = 0.03 and a range of 1.
     """
+    # A second or two that a run pays when it is measured, and not before its first step.
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
     values = []
     for first in range(0, made.shape[0] * made.shape[1], BATCH):
         ours, theirs = (part.flatten(0, 1)[first : first + BATCH].float() / 255 for part in (made, true))

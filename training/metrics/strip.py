@@ -35,13 +35,14 @@ def future_strips(model: Disentangler, clips: Clips, known: int, progress: Progr
     titles = [str(step) for step in SEEN] + [f"+{step}" for step in (*ahead, *FAR)]
     for x, title in zip(places, titles, strict=True):
         brush.text((x + side / 2, HEAD / 2), title, (40, 40, 40), font, anchor="mm")
+    chosen = [numbers[row * (len(numbers) // MOVEMENTS)] for row in range(MOVEMENTS)]
+    runs = torch.stack([clips.run(index, OBSERVED + known, generator) for index in chosen])
+    runs = runs.to(next(model.parameters()).device)
+    futures = future_frames(model, runs, OBSERVED, (*ahead, *FAR))
     for row in progress.track(range(MOVEMENTS), description="drawing futures"):
-        index = numbers[row * (len(numbers) // MOVEMENTS)]
-        run = clips.run(index, OBSERVED + known, generator)
-        true = as_bytes(run)
-        codes = model.encode(run[None, :OBSERVED].to(next(model.parameters()).device))
+        true, future = as_bytes(runs[row]), futures[row]
+        codes = model.encode(runs[row, None, :OBSERVED])
         again = as_bytes(model.decode(codes.static, codes.dynamic.mean))[0]
-        future = future_frames(model, run.to(next(model.parameters()).device), OBSERVED, (*ahead, *FAR))
         top = HEAD + row * (2 * side + BETWEEN)
         for x, step in zip(places, SEEN, strict=False):
             paste(picture, true[step - 1], x, top)
