@@ -35,8 +35,9 @@ def learning_curve(log: Sequence[Mapping[str, Any]]) -> bytes:
         best = int(scores.argmax())
         axes.plot(steps, scores, "-o", color="#24507e", ms=3)
         axes.plot(steps[best], scores[best], "o", color="#c0392b", ms=7)
+        # Nothing lies above the best.
         axes.annotate(
-            f"{scores[best]:.1f} dB", (steps[best], scores[best]), (0, -14), textcoords="offset points", ha="center"
+            f"{scores[best]:.1f} dB", (steps[best], scores[best]), (0, 8), textcoords="offset points", ha="center"
         )
         axes.margins(y=0.2)
     buffer = io.BytesIO()
