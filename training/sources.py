@@ -206,7 +206,8 @@ def source_of(found: VideoFolder, sides: Sides | None = None) -> Source:
         {
             "name": f"{len(found.clips)} own clips, {sum(map(len, found.clips))} frames",
             "licence": "the owner's",
-            "split": f"by clip: {len(training)} train, {len(held_out)} held out",
+            "split": f"by clip: {len(training)} train, {len(held_out)} held out"
+            + ("; all are stretches of one video" if found.stretches else ""),
             "source": "videos of the owner" + (f"; left out: {left_out}" if left_out else ""),
         },
         held_out_files=tuple(found.files[number] for number in held_out),

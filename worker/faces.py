@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from worker.order import Refusal
 WORKING_SIDE = 640  # pixels of the longer side that faces are looked for in
 MARGIN = 1.9  # side of the crop over that of the face: the whole head with hair and chin
 EVERY = 0.1  # seconds between two looks; what is between them is interpolated
+SELDOM = 0.3  # and while nobody is seen, which takes three times as long to say
 SMOOTHING = 0.25  # seconds over which the crop's path is averaged
 
 
+@runtime_checkable
 class Picture(Protocol):
     """A frame of a clip that can be looked at."""
 
@@ -109,8 +111,9 @@ def follow_face(pictures: Iterable[Picture], finder: FaceFinder) -> FacePath:
     for picture in pictures:
         if picture.time < next_look:
             continue
-        next_look = picture.time + EVERY
-        for face in finder.find(picture.rgb()):
+        faces = finder.find(picture.rgb())
+        next_look = picture.time + (EVERY if len(faces) else SELDOM)
+        for face in faces:
             free = [track for track in tracks if track.times[-1] < picture.time]
             nearest = min(free, key=lambda track: track.jump(picture.time, face), default=None)
             if nearest is None or nearest.jump(picture.time, face) == float("inf"):

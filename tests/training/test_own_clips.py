@@ -206,6 +206,26 @@ def test_one_clip_is_too_few_and_no_clip_too(tmp_path: Path) -> None:
         split_clips(["a.mp4"])
 
 
+def test_a_clip_that_is_alone_is_cut_into_stretches_if_it_is_long(tmp_path: Path, read) -> None:
+    write_clip(tmp_path / "short.mp4", shade=30, frames=119)
+    with pytest.raises(DataError, match="or one of 120 frames"):
+        clips_source(tmp_path, 4, read)
+    (tmp_path / "short.mp4").unlink()
+    write_clip(tmp_path / "long.mp4", shade=30, frames=200)
+    found = read_videos(find_videos(tmp_path), 64, 6, read)
+    assert found.names == [f"long.mp4, stretch {number}" for number in (1, 2, 3)]
+    assert [len(clip) for clip in found.clips] == [67, 67, 66]
+    source = clips_source(tmp_path, 4, read)
+    assert (len(source.training), len(source.held_out)) == (2, 1)
+    assert "all are stretches of one video" in source.card["split"]
+    assert any("numbers flatter the model" in line for line in source.found)
+    again = clips_source(tmp_path, 4, read, source.sides)
+    assert again.sides == source.sides
+    assert torch.equal(again.held_out.clip(0), source.held_out.clip(0))
+    write_clip(tmp_path / "other.mp4", shade=90)
+    assert read_videos(find_videos(tmp_path), 64, 6, read).names == ["long.mp4", "other.mp4"]
+
+
 def test_an_unknown_recipe_is_told_which_there_are() -> None:
     with pytest.raises(ValueError, match=", ".join(sorted(RECIPES))):
         find_recipe("faces")

@@ -17,6 +17,11 @@ def told(found: VideoFolder, duplicates: list[tuple[int, int]], held_out: list[i
         f"{counted(files, 'video')}, {counted(len(lengths), 'clip')}, {counted(sum(lengths), 'frame')} "
         f"({min(lengths)} to {max(lengths)} a clip){sizes(found)}"
     ]
+    if found.stretches:
+        lines.append(
+            f"one clip alone: it is cut into {found.stretches} stretches, of which some are held out; they show what "
+            "the others show, so that their numbers flatter the model"
+        )
     for name, cuts in found.cuts.items():
         short = found.short_scenes.get(name, 0)
         frames, clips = ", ".join(map(str, cuts)), counted(found.files.count(name), "clip")

@@ -3,7 +3,7 @@
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import av
@@ -18,6 +18,7 @@ from training.data.pool import ClipPool
 SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".gif"}
 DIGEST = 16  # digits of a file's SHA-256 that it is known by
 MAX_FRAMES = 1000  # of one video; a longer one is sampled evenly
+LEAST_STRETCH, MOST_STRETCHES = 60, 10  # frames of each, and how many, that a clip which is alone is cut into
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class VideoFolder:
     faceless: dict[str, list[int]] = field(default_factory=dict)  # scenes, from 1, without the face that is wanted
     thinned: dict[str, tuple[int, int]] = field(default_factory=dict)  # of long files, frames used, of how many
     digests: dict[str, str] = field(default_factory=dict)  # of each file some of its SHA-256
+    stretches: int = 0  # the one clip there was, cut into so many
 
 
 def find_videos(folder: Path) -> list[Path]:
@@ -88,7 +90,7 @@ def read_videos(paths: Iterable[Path], size: int, min_frames: int, read: Reader)
         if video.shape is not None:
             found.sizes[name] = video.shape
         add_scenes(found, name, video, min_frames)
-    return found
+    return cut_alone(found)
 
 
 def common_folder(paths: list[Path]) -> Path:
@@ -118,6 +120,19 @@ def add_scenes(found: VideoFolder, name: str, video: SquareVideo, min_frames: in
         found.names.append(name if len(parts) == 1 else f"{name}, scene {number}")
         found.clips.append(part)
         found.files.append(name)
+
+
+def cut_alone(found: VideoFolder) -> VideoFolder:
+    """Cut a clip that is the only one, where it is long, into equal stretches: so some of it can be held out."""
+    if len(found.clips) != 1 or (count := min(len(found.clips[0]) // LEAST_STRETCH, MOST_STRETCHES)) < 2:
+        return found
+    return replace(
+        found,
+        names=[f"{found.names[0]}, stretch {number}" for number in range(1, count + 1)],
+        clips=np.array_split(found.clips[0], count),
+        files=found.files * count,
+        stretches=count,
+    )
 
 
 def pictures(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
@@ -163,7 +178,8 @@ def split_clips(names: list[str], *together: list[tuple[int, int]]) -> tuple[lis
     """
     if len(names) < 2:
         raise DataError(
-            f"{len(names)} clip can be used ({', '.join(names)}); a model needs at least 2, one of them held out"
+            f"{len(names)} clip can be used ({', '.join(names)}); a model needs at least 2, one of them held out, "
+            f"or one of {2 * LEAST_STRETCH} frames"
         )
     group = grouped(len(names), [pair for pairs in together for pair in pairs])
     while len(set(group.tolist())) == 1:
