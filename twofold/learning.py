@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from jobs.settings import Settings, read_settings
 from models.checkpoint import CheckpointError, save_model
 from models.drnet_reference import ForeignWeights, import_drnet, read_parts
 from training.data.errors import DataError, Unreadable
-from training.data.videos import DIGEST, Reader, SquareVideo
+from training.data.videos import DIGEST, Reader, SquareVideo, find_videos
 from training.errors import TrainingError
 from training.own import SAMPLES, Wish, recipe_frames, train_own
 from training.peers import rank_here
@@ -65,10 +66,12 @@ def train_clips(
     own_folder(wish.name)
     settings = Settings()
     places = replace(_places(settings, clips, device), begin=find_folder(begin, settings) if begin else None)
-    with readable_failures(), _bar(as_json) as bar, Interrupts() as interrupts:
-        listener = _telling(bar, "reading clips", None, interrupts)
-        source = clips_source(clips, recipe_frames(wish.family), reader(wish.crop, settings))
-        folder = train_own(source, wish, places, resume=resume, listener=listener)
+    with readable_failures(), _bar(as_json) as bar:
+        read = _counting(reader(wish.crop, settings), bar, len(find_videos(clips)))
+        source = clips_source(clips, recipe_frames(wish.family), read)
+        with Interrupts() as interrupts:
+            listener = _telling(bar, "starting", None, interrupts)
+            folder = train_own(source, wish, places, resume=resume, listener=listener)
     if as_json:
         print(json.dumps(made(folder)))
         return
@@ -95,6 +98,19 @@ def reader(crop: str, settings: Settings) -> Reader:
             raise Unreadable(f"cannot be opened: {error.strerror}") from error
 
     return read
+
+
+def _counting(read: Reader, bar: Progress, videos: int) -> Reader:
+    """Show on the bar how many videos have been read: one in which a face is followed may take a minute."""
+    task, numbers = bar.add_task("reading videos", total=videos, terms=""), count(1)
+
+    def counting(path: Path, size: int) -> SquareVideo:
+        try:
+            return read(path, size)
+        finally:
+            bar.update(task, advance=1, visible=next(numbers) < videos)
+
+    return counting
 
 
 def made(folder: Path) -> dict[str, Any]:
