@@ -267,5 +267,5 @@ def write_together(files: Mapping[Path, bytes]) -> None:
             del staged[path]
     except BaseException:
         for name in staged.values():
-            os.unlink(name)
+            Path(name).unlink(missing_ok=True)
         raise

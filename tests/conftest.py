@@ -35,9 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the rooms that start whole systems and whole runs: no process is to be left with one at the end."""
-    rooms = [path.name for path in (ROOT / "tests").iterdir()]
-    rooms.sort(key=lambda room: LONGEST_FIRST.index(room) if room in LONGEST_FIRST else len(LONGEST_FIRST))
-    items.sort(key=lambda item: rooms.index(item.path.relative_to(ROOT / "tests").parts[0]))
+    turns = {ROOT / "tests" / room: turn for turn, room in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: min((turns[path] for path in item.path.parents if path in turns), default=len(turns)))
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from training.data.sides import Sides, known_by
 from training.data.sprite_clips import SpriteClips, sprite_pool
 from training.data.sprites import Sprites
 from training.data.told import scenes_of_one_file, told
-from training.data.videos import Reader, VideoFolder, find_videos, read_videos, split_clips, video_pool
+from training.data.videos import Reader, VideoFolder, cut_alone, find_videos, read_videos, split_clips, video_pool
 
 DIGITS_TEST = 300  # held-out clips
 # Of a person's own clip. One number for whoever reads the folder: were a clip used here and left out there, the split
@@ -195,6 +195,7 @@ def source_of(found: VideoFolder, sides: Sides | None = None) -> Source:
         DataError: too few can be used.
 
     """
+    found = sides.cut(found) if sides else cut_alone(found)
     duplicates = near_duplicates(found.clips)
     training, held_out = (
         sides.split(found) if sides else split_clips(found.names, duplicates, scenes_of_one_file(found))

@@ -13,7 +13,9 @@ from worker.order import Refusal
 WORKING_SIDE = 640  # pixels of the longer side that faces are looked for in
 MARGIN = 1.9  # side of the crop over that of the face: the whole head with hair and chin
 EVERY = 0.1  # seconds between two looks; what is between them is interpolated
-SELDOM = 0.3  # and while nobody is seen, which takes three times as long to say
+SELDOM = 0.3  # and once nobody has been seen for a while: it takes all three searches to say so
+AWHILE = 1.0  # seconds
+MOMENT = 1e-6  # and what sums of tenths of a second may be out by
 SMOOTHING = 0.25  # seconds over which the crop's path is averaged
 
 
@@ -107,12 +109,14 @@ def follow_face(pictures: Iterable[Picture], finder: FaceFinder) -> FacePath:
 
     """
     tracks: list[Track] = []
-    next_look = -np.inf
+    next_look = seen = -np.inf
     for picture in pictures:
-        if picture.time < next_look:
+        if picture.time < next_look - MOMENT:
             continue
         faces = finder.find(picture.rgb())
-        next_look = picture.time + (EVERY if len(faces) else SELDOM)
+        if len(faces) or seen == -np.inf:
+            seen = picture.time  # nobody at first is nobody since then
+        next_look = picture.time + (EVERY if picture.time - seen < AWHILE else SELDOM)
         for face in faces:
             free = [track for track in tracks if track.times[-1] < picture.time]
             nearest = min(free, key=lambda track: track.jump(picture.time, face), default=None)

@@ -70,7 +70,9 @@ class DecoderProcess:
         self.channel, theirs = socket.socketpair()
         # Isolated (-I), so that neither a variable nor the current folder can change what it imports, and with
         # none of our environment, which may hold passwords.
-        entry = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from worker.decoder import main; main()"
+        # Ctrl-C goes to all of a terminal's processes: what becomes of this one is the parent's to say.
+        entry = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+        entry += f"import sys; sys.path.insert(0, {str(ROOT)!r}); from worker.decoder import main; main()"
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-c", entry],
             stdin=theirs.fileno(),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.checkpoint import load_model
+from models.checkpoint import load_model, write_together
 from models.unordered_config import UnorderedVAEConfig
 from models.unordered_vae import UnorderedVAE
 from training.data.pool import ClipPool
@@ -150,12 +150,14 @@ def test_a_line_of_the_log_that_was_broken_off_is_left_out_and_the_next_stands_a
 def test_a_full_disk_is_told_with_the_way_to_go_on(
     tmp_path: Path, pool: ClipPool, monkeypatch: pytest.MonkeyPatch, reason: int
 ) -> None:
-    def full(*asked: object, **more: object) -> None:
-        raise OSError(reason, "no room")
+    def full(files: dict[Path, bytes]) -> None:
+        if len(files) > 1:
+            raise OSError(reason, "no room")
+        write_together(files)
 
     monkeypatch.setattr("training.train.open_source", lambda *asked: Source(pool, pool, CARD))
     with monkeypatch.context() as until_then:
-        until_then.setattr("training.train.save_model", full)
+        until_then.setattr("models.checkpoint.write_together", full)
         with pytest.raises(DiskFull, match="free some space, then --resume"):
             run_recipe(TAUGHT, at(tmp_path))
     steps: list[int] = []

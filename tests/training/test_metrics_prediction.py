@@ -70,12 +70,13 @@ def test_a_model_without_motion_predicts_nothing(by_hand):
 
 def test_the_future_is_shown_at_the_frames_that_are_asked_for(by_hand):
     pool, model = leaning_pool(10), steady(by_hand(), 1 / 255)
-    runs = torch.stack([pool.clip(0), pool.clip(1)])
-    pictures = future_frames(model, runs, 4, (1, 2, 50, 101))
+    runs = torch.stack([pool.clip(0)[:4], pool.clip(1)[5:9]])  # of other shades by then
+    pictures = future_frames(model, runs, 4, (1, 2, 30, 60))
     assert pictures.shape == (2, 4, 3, 64, 64)
     for shown, run in zip(pictures, runs, strict=True):
-        assert shown[:, 0, 0, 32].int().diff().tolist() == [1, 48, 51]
-        assert torch.equal(shown, future_frames(model, run[None], 4, (1, 2, 50, 101))[0]), "each goes on by itself"
+        assert shown[:, 0, 0, 32].int().diff().tolist() == [1, 28, 30]
+        assert shown[0, 0, 0, 32] == round(255 * float(run[3, 0, 0, 32])) + 1
+        assert torch.equal(shown, future_frames(model, run[None], 4, (1, 2, 30, 60))[0]), "each goes on by itself"
     with pytest.raises(ValueError, match="no motion model"):
         future_frames(by_hand(), runs, 4, (1,))
 

@@ -15,7 +15,7 @@ from models.unordered_config import UnorderedVAEConfig
 from training.data.errors import DataError
 from training.data.pool import ClipPool
 from training.data.sides import Sides
-from training.data.videos import find_videos, read_videos, split_clips
+from training.data.videos import cut_alone, find_videos, read_videos, split_clips
 from training.errors import NonFiniteLoss, NothingLearnt, ResumeMismatch
 from training.held_out import HeldOut
 from training.loop import Terms, Trained
@@ -208,22 +208,27 @@ def test_one_clip_is_too_few_and_no_clip_too(tmp_path: Path) -> None:
 
 def test_a_clip_that_is_alone_is_cut_into_stretches_if_it_is_long(tmp_path: Path, read) -> None:
     write_clip(tmp_path / "short.mp4", shade=30, frames=119)
-    with pytest.raises(DataError, match="or one of 120 frames"):
+    with pytest.raises(DataError, match="or a single one of at least 120 frames"):
         clips_source(tmp_path, 4, read)
     (tmp_path / "short.mp4").unlink()
     write_clip(tmp_path / "long.mp4", shade=30, frames=200)
-    found = read_videos(find_videos(tmp_path), 64, 6, read)
+    found = cut_alone(read_videos(find_videos(tmp_path), 64, 6, read))
     assert found.names == [f"long.mp4, stretch {number}" for number in (1, 2, 3)]
     assert [len(clip) for clip in found.clips] == [67, 67, 66]
     source = clips_source(tmp_path, 4, read)
     assert (len(source.training), len(source.held_out)) == (2, 1)
     assert "all are stretches of one video" in source.card["split"]
     assert any("numbers flatter the model" in line for line in source.found)
-    again = clips_source(tmp_path, 4, read, source.sides)
-    assert again.sides == source.sides
-    assert torch.equal(again.held_out.clip(0), source.held_out.clip(0))
+    assert not any("near-duplicates" in line or "scenes" in line for line in source.found)
     write_clip(tmp_path / "other.mp4", shade=90)
-    assert read_videos(find_videos(tmp_path), 64, 6, read).names == ["long.mp4", "other.mp4"]
+    again = clips_source(tmp_path, 4, read, source.sides)
+    assert again.sides == source.sides, "as it was cut then, whatever has been added since"
+    assert torch.equal(again.held_out.clip(0), source.held_out.clip(0))
+    both = clips_source(tmp_path, 4, read)
+    assert {*both.sides.training, *both.sides.held_out} == {"long.mp4", "other.mp4"}, "not alone any more"
+    (tmp_path / "other.mp4").unlink()
+    with pytest.raises(DataError, match="none is in the folder"):
+        clips_source(tmp_path, 4, read, both.sides)
 
 
 def test_an_unknown_recipe_is_told_which_there_are() -> None:

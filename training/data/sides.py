@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from training.data.errors import DataError
-from training.data.videos import VideoFolder
+from training.data.videos import STRETCH, VideoFolder, cut_into
 
 SHOWN = 5  # names in a line
 
@@ -36,6 +36,12 @@ class Sides:
     def to_json(self) -> dict[str, dict[str, str]]:
         """Return plain values, for `stated` to read."""
         return asdict(self)
+
+    def cut(self, found: VideoFolder) -> VideoFolder:
+        """Cut the clips into stretches that were cut then, when they were alone, and no others."""
+        known = [*self.training.values(), *self.held_out.values()]
+        stretches = [sum(one.startswith(f"{clip}{STRETCH}") for one in known) for clip in known_by(found)]
+        return cut_into(found, [max(1, count) for count in stretches])
 
     def split(self, found: VideoFolder) -> tuple[list[int], list[int]]:
         """The numbers of the clips of each side that are there; a new clip is on neither.

@@ -19,12 +19,12 @@ def told(found: VideoFolder, duplicates: list[tuple[int, int]], held_out: list[i
     ]
     if found.stretches:
         lines.append(
-            f"one clip alone: it is cut into {found.stretches} stretches, of which some are held out; they show what "
-            "the others show, so that their numbers flatter the model"
+            f"one clip alone: it is cut into {found.stretches} stretches; those held out show what the others show, "
+            "so that their numbers flatter the model"
         )
     for name, cuts in found.cuts.items():
         short = found.short_scenes.get(name, 0)
-        frames, clips = ", ".join(map(str, cuts)), counted(found.files.count(name), "clip")
+        frames, clips = ", ".join(map(str, cuts)), counted(1 if found.stretches else found.files.count(name), "clip")
         too_short = f"; {counted(short, 'scene')} too short" if short else ""
         nobody = "".join(f"; scene {number} shows no face" for number in found.faceless.get(name, []))
         lines.append(f"scenes: {name} is cut at frame {frames} into {clips}{too_short}{nobody}")
@@ -33,9 +33,10 @@ def told(found: VideoFolder, duplicates: list[tuple[int, int]], held_out: list[i
         f"near-duplicates, on {'both sides' if apart((first, second), held_out) else 'one side'} of the split: "
         f"{found.names[first]} and {found.names[second]}"
         for first, second in duplicates
+        if not found.stretches  # of one clip they are alike
     ]
     lines += [f"left out: {name} {why}" for name, why in found.left_out.items()]
-    both = "; scenes of one file are on both sides" if separated else ""
+    both = "; scenes of one file are on both sides" if separated and not found.stretches else ""
     return [*lines, f"split by clip: {len(lengths) - len(held_out)} to train on, {len(held_out)} held out{both}"]
 
 

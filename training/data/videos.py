@@ -19,6 +19,7 @@ SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".
 DIGEST = 16  # digits of a file's SHA-256 that it is known by
 MAX_FRAMES = 1000  # of one video; a longer one is sampled evenly
 LEAST_STRETCH, MOST_STRETCHES = 60, 10  # frames of each, and how many, that a clip which is alone is cut into
+STRETCH = ", stretch "  # between the name of a clip and the number of one of its stretches
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class VideoFolder:
     faceless: dict[str, list[int]] = field(default_factory=dict)  # scenes, from 1, without the face that is wanted
     thinned: dict[str, tuple[int, int]] = field(default_factory=dict)  # of long files, frames used, of how many
     digests: dict[str, str] = field(default_factory=dict)  # of each file some of its SHA-256
-    stretches: int = 0  # the one clip there was, cut into so many
+    stretches: int = 0  # how many the only clip was cut into; 0: none
 
 
 def find_videos(folder: Path) -> list[Path]:
@@ -90,7 +91,7 @@ def read_videos(paths: Iterable[Path], size: int, min_frames: int, read: Reader)
         if video.shape is not None:
             found.sizes[name] = video.shape
         add_scenes(found, name, video, min_frames)
-    return cut_alone(found)
+    return found
 
 
 def common_folder(paths: list[Path]) -> Path:
@@ -126,13 +127,19 @@ def cut_alone(found: VideoFolder) -> VideoFolder:
     """Cut a clip that is the only one, where it is long, into equal stretches: so some of it can be held out."""
     if len(found.clips) != 1 or (count := min(len(found.clips[0]) // LEAST_STRETCH, MOST_STRETCHES)) < 2:
         return found
-    return replace(
-        found,
-        names=[f"{found.names[0]}, stretch {number}" for number in range(1, count + 1)],
-        clips=np.array_split(found.clips[0], count),
-        files=found.files * count,
-        stretches=count,
-    )
+    return replace(cut_into(found, [count]), stretches=count)
+
+
+def cut_into(found: VideoFolder, counts: list[int]) -> VideoFolder:
+    """Cut each clip into so many equal stretches; 1 leaves it whole, under its name."""
+    names: list[str] = []
+    clips: list[UInt8[np.ndarray, "_ h w 3"]] = []
+    files: list[str] = []
+    for name, clip, file, count in zip(found.names, found.clips, found.files, counts, strict=True):
+        names += [f"{name}{STRETCH}{number}" for number in range(1, count + 1)] if count > 1 else [name]
+        clips += np.array_split(clip, count)
+        files += [file] * count
+    return replace(found, names=names, clips=clips, files=files)
 
 
 def pictures(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
@@ -179,7 +186,7 @@ def split_clips(names: list[str], *together: list[tuple[int, int]]) -> tuple[lis
     if len(names) < 2:
         raise DataError(
             f"{len(names)} clip can be used ({', '.join(names)}); a model needs at least 2, one of them held out, "
-            f"or one of {2 * LEAST_STRETCH} frames"
+            f"or a single one of at least {2 * LEAST_STRETCH} frames"
         )
     group = grouped(len(names), [pair for pairs in together for pair in pairs])
     while len(set(group.tolist())) == 1:
