@@ -15,7 +15,7 @@ from models.unordered_config import UnorderedVAEConfig
 from training.data.errors import DataError
 from training.data.pool import ClipPool
 from training.data.sides import Sides
-from training.data.videos import cut_alone, find_videos, read_videos, split_clips
+from training.data.videos import SquareVideo, cut_alone, find_videos, read_videos, split_clips
 from training.errors import NonFiniteLoss, NothingLearnt, ResumeMismatch
 from training.held_out import HeldOut
 from training.loop import Terms, Trained
@@ -229,6 +229,16 @@ def test_a_clip_that_is_alone_is_cut_into_stretches_if_it_is_long(tmp_path: Path
     (tmp_path / "other.mp4").unlink()
     with pytest.raises(DataError, match="none is in the folder"):
         clips_source(tmp_path, 4, read, both.sides)
+
+
+def test_stretches_are_not_counted_as_scenes(tmp_path: Path) -> None:
+    def cut_at_4(path: Path, size: int) -> SquareVideo:
+        return SquareVideo(np.zeros((130, size, size, 3), np.uint8), list(range(130)), 1, 130, [4])
+
+    (tmp_path / "a.mp4").touch()
+    found = clips_source(tmp_path, 4, cut_at_4).found
+    assert "scenes: a.mp4 is cut at frame 4 into 1 clip; 1 scene too short" in found
+    assert any("cut into 2 stretches" in line for line in found)
 
 
 def test_an_unknown_recipe_is_told_which_there_are() -> None:
