@@ -232,12 +232,12 @@ def test_a_clip_that_is_alone_is_cut_into_stretches_if_it_is_long(tmp_path: Path
 
 
 def test_stretches_are_not_counted_as_scenes(tmp_path: Path) -> None:
-    def cut_at_4(path: Path, size: int) -> SquareVideo:
-        return SquareVideo(np.zeros((130, size, size, 3), np.uint8), list(range(130)), 1, 130, [4])
+    def cut_at_2(path: Path, size: int) -> SquareVideo:
+        return SquareVideo(np.zeros((130, size, size, 3), np.uint8), list(range(130)), 1, 130, [2])
 
     (tmp_path / "a.mp4").touch()
-    found = clips_source(tmp_path, 4, cut_at_4).found
-    assert "scenes: a.mp4 is cut at frame 4 into 1 clip; 1 scene too short" in found
+    found = clips_source(tmp_path, 4, cut_at_2).found
+    assert "scenes: a.mp4 is cut at frame 2 into 1 clip; 1 scene too short" in found
     assert any("cut into 2 stretches" in line for line in found)
 
 
