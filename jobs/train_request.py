@@ -8,7 +8,7 @@ from jobs.catalogue import NAME
 from jobs.request_parts import TRAINING, Content, Decimal, Request
 
 MODEL_NAME = f"^{NAME.pattern}$"
-LEAST_CLIPS, MOST_CLIPS = 2, 500
+LEAST_CLIPS, MOST_CLIPS = 1, 500  # one has to be long: it is cut into stretches, some of which are held out
 
 
 class TrainRequest(Request):

@@ -212,7 +212,8 @@ TRAIN_FIELDS = {
         "minItems": LEAST_CLIPS,
         "maxItems": MOST_CLIPS,
         "uniqueItems": True,
-        "description": "ids of uploads (POST /clips); a tenth of the clips, one at least, is held out to measure on",
+        "description": "ids of uploads (POST /clips); a tenth of the clips, one at least, is held out to measure on, "
+        "and where there is only one, a part of it: it then needs 120 frames or more",
     },
     "family": {
         "type": ["string", "null"],

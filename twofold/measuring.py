@@ -10,7 +10,7 @@ from rich.table import Table
 from jobs.settings import read_settings
 from training.evaluate import Budget, evaluate
 from training.report import flat_metrics
-from twofold.learning import crop_of, find_folder, readable_failures, reader
+from twofold.learning import crop_of, find_folder, readable_failures, reading
 
 
 def evaluate_model(
@@ -32,7 +32,7 @@ def evaluate_model(
         budget = replace(budget, seeds=passes)
     settings = read_settings()
     folder = find_folder(model, settings)
-    with readable_failures():
+    with readable_failures(), reading(crop_of(folder), settings) as read:
         results = evaluate(
             folder,
             data=data,
@@ -43,7 +43,7 @@ def evaluate_model(
             command=f"twofold evaluate {model}"
             + (f" --passes {passes}" if passes is not None else "")
             + (" --only-fit" if only_fit else ""),
-            read=reader(crop_of(folder), settings),
+            read=read,
             only_fit=only_fit,
             keep=not quick,
             bar=not as_json,

@@ -1,23 +1,25 @@
-"""The decoder process: reads one clip from an open file, under hard limits, and hands small frames to its parent.
+"""The decoder process: reads one clip from an open file, under hard limits, and hands small frames to the worker.
 
-It is started ahead of its work and waits on its standard input, a socket. One message brings the order and two open
-files: the clip, and the shared memory for frames. It then gives up the right to open anything at all (no file, no
+It is forked from one that waits (`worker.nursery`), and waits on a socket in turn. One message brings the order and two
+open files: the clip, and the shared memory for frames. It then gives up the right to open anything at all (no file, no
 socket, no process), so that a broken or hostile clip finds nothing to reach, and dies with the clip.
 """
 
 import ctypes
+import gc
 import importlib
 import json
 import mmap
 import os
 import resource
+import signal
 import socket
 import sys
 import time
 import traceback
 from collections.abc import Iterator
 from io import FileIO
-from typing import Any
+from typing import Any, NoReturn
 
 import av.logging
 import numpy as np
@@ -36,21 +38,76 @@ IMPORTED_LATE = (
     "PIL.TiffImagePlugin", "encodings.ascii", "encodings.latin_1", "encodings.utf_16", "linecache",
 )  # fmt: skip
 SLOTS = 3  # chunks of shared memory: one being read, one waiting, one being filled
-PR_SET_NO_NEW_PRIVS = 38
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 MEMORY_BASE = 768 * 2**20  # bytes of address space for the interpreter, its libraries and small clips
 MEMORY_PER_PIXEL = 64  # and for each pixel of the largest frame: reference frames, conversion, scaling
 
 
 def main() -> None:
-    """Wait for an order, carry it out, and end."""
+    """The nursery: fork a decoder for whoever asks on standard input, a socket, until nobody can any more.
+
+    `bear`, which brings a socket for the new process, is answered by its number; `bury PID SECONDS` by the code that
+    it ended with, or `killed`. Until it is buried its number is nobody else's, whenever it ends.
+    """
     av.logging.set_level(av.logging.PANIC)  # what FFmpeg says of hostile files is noise
     for name in IMPORTED_LATE:
         importlib.import_module(name)
     prepare()
-    channel = socket.socket(fileno=0)
+    gc.freeze()  # what is loaded by now is never looked through again, and stays shared
+    control = socket.socket(fileno=0)
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 100, 1)
+        if not message:
+            return  # the worker went away
+        if not descriptors:
+            _, number, grace = message.split()
+            code = ended(int(number), float(grace))
+            control.sendall(b"killed\n" if code is None else f"{code}\n".encode())
+            continue
+        channel = socket.socket(fileno=descriptors[0])
+        forks = sys.platform == "linux"
+        pid = os.fork() if forks else 0
+        if pid == 0:
+            if not forks:
+                control.sendall(f"{os.getpid()}\n".encode())
+            control.close()
+            _be_decoder(channel)
+        channel.close()
+        control.sendall(f"{pid}\n".encode())
+
+
+def ended(pid: int, grace: float) -> int | None:
+    """The code that a child ended with within so many seconds; None where it had to be killed."""
+    deadline = time.monotonic() + grace
+    while (found := os.waitpid(pid, os.WNOHANG)) == (0, 0):
+        if time.monotonic() >= deadline:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return None
+        time.sleep(0.002)
+    return os.waitstatus_to_exitcode(found[1])
+
+
+def _be_decoder(channel: socket.socket) -> NoReturn:
+    """Do what a decoder does, and end without what a forked interpreter would do at its end."""
+    code = 1
+    try:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        code = serve(channel)
+    except ConnectionError:
+        code = 0  # the worker wanted no more
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def serve(channel: socket.socket) -> int:
+    """Wait for an order and carry it out; returns the code to end with."""
     message, descriptors, _, _ = socket.recv_fds(channel, 65536, 2)
     if len(descriptors) != 2:
-        return  # the parent went away
+        return 0  # the worker went away
     options = DecodeOptions.from_json(json.loads(message))
     finder = FaceFinder() if options.crop == "face" else None
     clip, memory = descriptors
@@ -70,9 +127,12 @@ def main() -> None:
         outbox.say(
             {"refusal": "frame-too-large", "detail": "decoding this file takes more memory than one clip may use"}
         )
-    except Exception:  # the edge of the process: ours to mend, so the parent logs it whole
+    except ConnectionError:
+        raise  # nobody reads any more
+    except Exception:  # the edge of the process: ours to mend, so the worker logs it whole
         outbox.say({"failure": traceback.format_exc()})
-        sys.exit(1)
+        return 1
+    return 0
 
 
 def lock_down(limits: Limits) -> None:
@@ -113,7 +173,7 @@ class Outbox:
         if not self.times and self.free == 0:
             asked = time.perf_counter()
             if not self.channel.recv(1):
-                sys.exit(0)  # nobody reads any more
+                raise ConnectionResetError("the worker has gone away")
             self.waited += time.perf_counter() - asked
             self.free += 1
         self.slots[self.slot, len(self.times)] = frame

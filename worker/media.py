@@ -6,13 +6,10 @@ import mmap
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -34,6 +31,7 @@ from jobs.errors import (
     WrongValue,
 )
 from worker.meter import count_decoded
+from worker.nursery import DecoderProcess, Nursery, NurseryDied
 from worker.order import DecodeOptions, Refusal
 
 log = structlog.get_logger(__name__)
@@ -41,7 +39,7 @@ log = structlog.get_logger(__name__)
 SLOTS = 3  # as many chunks of shared memory as the decoder fills in turn
 LONGEST_CHUNK = 3600.0  # seconds; whoever claims more for one chunk is not counted
 LONGEST_LINE = 2**20  # bytes; more than the timestamps of any chunk
-ROOT = Path(__file__).resolve().parent.parent
+ENDS_WITHIN = 5.0  # seconds that a process may take to end which has said its last
 PROBLEMS: dict[str, type[Problem]] = {
     "not-a-media": NotAMedia,
     "undecodable": UndecodableMedia,
@@ -63,58 +61,28 @@ class Chunk:
     shape: tuple[int, int] | None = None  # width and height of the whole picture, upright, on square pixels
 
 
-class DecoderProcess:
-    """One decoder process, started and waiting for its one clip."""
-
-    def __init__(self) -> None:
-        self.channel, theirs = socket.socketpair()
-        # Isolated (-I), so that neither a variable nor the current folder can change what it imports, and with
-        # none of our environment, which may hold passwords.
-        # Ctrl-C goes to all of a terminal's processes: what becomes of this one is the parent's to say.
-        entry = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-        entry += f"import sys; sys.path.insert(0, {str(ROOT)!r}); from worker.decoder import main; main()"
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", entry],
-            stdin=theirs.fileno(),
-            stdout=subprocess.DEVNULL,
-            env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LANG": "C.UTF-8"},
-        )
-        theirs.close()
-
-    @property
-    def alive(self) -> bool:
-        """Whether it still waits or works."""
-        return self.process.poll() is None
-
-    def close(self) -> None:
-        """End it, whatever it is doing."""
-        self.channel.close()
-        self.process.kill()
-        self.process.wait()
-
-
 class DiedWaiting(Exception):
     """The process ended before it had looked at the file."""
 
 
 class Decoder:
-    """Decodes clips, each in a process of its own that was started while the clip before it was worked on."""
+    """Decodes clips, each in a process of its own, which is forked from one that waits for the next clip."""
 
     def __init__(self) -> None:
-        self._spare: DecoderProcess | None = None
+        self._nursery: Nursery | None = None
 
     def prepare(self) -> None:
-        """Start the process for the next clip, unless it already waits."""
-        if self._spare is not None and not self._spare.alive:
+        """Start the process that waits for clips, unless there is one."""
+        if self._nursery is not None and not self._nursery.alive:
             self.close()
-        if self._spare is None:
-            self._spare = DecoderProcess()
+        if self._nursery is None:
+            self._nursery = Nursery()
 
     def close(self) -> None:
-        """End the process that waits."""
-        if self._spare is not None:
-            self._spare.close()
-            self._spare = None
+        """End the process that waits, and what it is decoding."""
+        if self._nursery is not None:
+            self._nursery.close()
+            self._nursery = None
 
     def decode(self, fd: int, options: DecodeOptions) -> Iterator[Chunk]:
         """Give the chosen frames of the open file `fd`, chunk by chunk, decoding ahead of the reader.
@@ -127,8 +95,16 @@ class Decoder:
             raise EmptyFile("the file has no bytes; a video or a picture was expected")
         for last in (False, True):
             self.prepare()
-            process, self._spare = self._spare, None
-            assert process is not None, "prepare leaves a process waiting"
+            assert self._nursery is not None, "prepare leaves a process waiting"
+            try:
+                process = self._nursery.bear(options.limits.seconds)
+            except NurseryDied as died:
+                if died.stuck:
+                    raise _timeout() from None
+                if last:
+                    raise DecoderCrashed("no decoder could be started; try again") from None
+                log.warning("the decoders' parent process died; another takes its place")
+                continue
             try:
                 yield from _converse(process, fd, options)
                 return
@@ -142,8 +118,12 @@ class Decoder:
 
 
 def decode(fd: int, options: DecodeOptions) -> Iterator[Chunk]:
-    """Decode one clip with a process started for it alone."""
-    yield from Decoder().decode(fd, options)
+    """Decode one clip with processes started for it alone."""
+    decoder = Decoder()
+    try:
+        yield from decoder.decode(fd, options)
+    finally:
+        decoder.close()
 
 
 def _converse(process: DecoderProcess, fd: int, options: DecodeOptions) -> Iterator[Chunk]:
@@ -230,11 +210,8 @@ def _taken(message: dict[str, Any], slots: NDArray[np.uint8]) -> Chunk:
 
 def _obituary(process: DecoderProcess) -> Problem:
     """Say why the process ended without saying that it had finished."""
-    try:
-        code = process.process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        return _timeout()
-    if code == -signal.SIGXCPU:
+    code = process.ended(ENDS_WITHIN)
+    if code is None or code == -signal.SIGXCPU:
         return _timeout()
     if code < 0:
         return DecoderCrashed(

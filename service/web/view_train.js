@@ -12,7 +12,7 @@ import { ENDED, watch } from "./watching.js";
 
 export const title = "Train";
 
-const LEAST = 2; // clips: one of them is held out
+const LONG = 120; // frames that a clip needs which is the only one, so that some of them can be held out
 
 export async function show(place, params) {
   if (params.job) return follow(place, await json(`/jobs/${params.job}`));
@@ -36,8 +36,11 @@ function form(place) {
   const outcome = element("div", { class: "outcome" });
 
   const count = () => {
-    begin.disabled = chosen.length < LEAST;
-    told.textContent = chosen.length < LEAST ? `at least ${LEAST} clips: one is held out, to see how well it knows what it has not seen` : `${chosen.length} clips`;
+    begin.disabled = !chosen.length;
+    told.textContent = [
+      "some clips, or one long one: a part is held out, to see how well it knows what it has not seen",
+      `one clip: it needs ${LONG} frames or more, so that some of them can be held out`,
+    ][chosen.length] ?? `${chosen.length} clips`;
   };
   const add = (files) => {
     for (const file of files) {

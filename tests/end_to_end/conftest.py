@@ -1,4 +1,4 @@
-"""The whole system, started as `make run` starts it, for the tests of this folder."""
+"""What the tests of the whole system ask it with."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,14 +9,7 @@ import pytest
 
 from tests.conftest import DATA_REQUIRED
 from tests.end_to_end.clips import drawn_faces, write_h264
-from tests.end_to_end.running import MODELS, System, whole_system
-
-
-@pytest.fixture(scope="session")
-def system() -> Iterator[System]:
-    """One running system for every test that does not stop it."""
-    with whole_system(MODELS) as running:
-        yield running
+from tests.end_to_end.running import System
 
 
 @pytest.fixture(scope="session")

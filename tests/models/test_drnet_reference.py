@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -214,25 +215,27 @@ def test_a_file_without_the_three_parts_is_refused(parts, tmp_path):
 @pytest.mark.parametrize(
     ("network", "millions"),
     [
-        (dcgan_encoder(3, 64, CONTENT, WIDTH), 3.81),
-        (dcgan_encoder(3, 64, POSE, WIDTH), 2.84),
-        (dcgan_decoder(3, 64, CONTENT + POSE, WIDTH, joined=False), 3.89),
-        (dcgan_decoder(3, 64, CONTENT + POSE, WIDTH, joined=True), 6.64),
-        (dcgan_encoder(3, 128, CONTENT, WIDTH), 8.00),
-        (dcgan_encoder(3, 128, POSE, WIDTH), 7.04),
-        (dcgan_decoder(3, 128, CONTENT + POSE, WIDTH, joined=False), 8.08),
-        (dcgan_decoder(3, 128, CONTENT + POSE, WIDTH, joined=True), 15.03),
-        (vgg_encoder(3, 64, CONTENT, WIDTH), 8.69),
-        (vgg_decoder(3, 64, CONTENT + POSE, WIDTH), 11.90),
-        (vgg_encoder(3, 128, CONTENT, WIDTH), 15.77),
-        (vgg_decoder(3, 128, CONTENT + POSE, WIDTH), 21.35),
-        (vgg_decoder(3, 128, CONTENT + 24, WIDTH), 21.46),  # the table's, which is of KTH's 24 numbers of pose
-        (ResNetEncoder(3, 64, 10, WIDTH), 11.22),
-        (ResNetEncoder(3, 128, 24, WIDTH), 44.97),
-        (SceneDiscriminator(POSE, 100), 0.012301),
-        (SceneDiscriminator(POSE, 512), 0.273921),
+        (partial(dcgan_encoder, 3, 64, CONTENT, WIDTH), 3.81),
+        (partial(dcgan_encoder, 3, 64, POSE, WIDTH), 2.84),
+        (partial(dcgan_decoder, 3, 64, CONTENT + POSE, WIDTH, joined=False), 3.89),
+        (partial(dcgan_decoder, 3, 64, CONTENT + POSE, WIDTH, joined=True), 6.64),
+        (partial(dcgan_encoder, 3, 128, CONTENT, WIDTH), 8.00),
+        (partial(dcgan_encoder, 3, 128, POSE, WIDTH), 7.04),
+        (partial(dcgan_decoder, 3, 128, CONTENT + POSE, WIDTH, joined=False), 8.08),
+        (partial(dcgan_decoder, 3, 128, CONTENT + POSE, WIDTH, joined=True), 15.03),
+        (partial(vgg_encoder, 3, 64, CONTENT, WIDTH), 8.69),
+        (partial(vgg_decoder, 3, 64, CONTENT + POSE, WIDTH), 11.90),
+        (partial(vgg_encoder, 3, 128, CONTENT, WIDTH), 15.77),
+        (partial(vgg_decoder, 3, 128, CONTENT + POSE, WIDTH), 21.35),
+        (partial(vgg_decoder, 3, 128, CONTENT + 24, WIDTH), 21.46),  # the table's, which is of KTH's 24 numbers of pose
+        (partial(ResNetEncoder, 3, 64, 10, WIDTH), 11.22),
+        (partial(ResNetEncoder, 3, 128, 24, WIDTH), 44.97),
+        (partial(SceneDiscriminator, POSE, 100), 0.012301),
+        (partial(SceneDiscriminator, POSE, 512), 0.273921),
     ],
 )
 def test_networks_have_as_many_parameters_as_the_papers(network, millions):
+    with torch.device("meta"):  # to be counted, they need no values
+        count = sum(value.numel() for value in network().parameters())
     digits = 6 if millions < 1 else 2
-    assert round(sum(value.numel() for value in network.parameters()) / 1e6, digits) == millions
+    assert round(count / 1e6, digits) == millions

@@ -99,7 +99,7 @@ class Served:
 @contextmanager
 def running(settings: Settings) -> Iterator[str]:
     server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), port=0, log_level="error", lifespan="on", timeout_graceful_shutdown=2)
+        uvicorn.Config(create_app(settings), port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=2)
     )
     listener = socket.socket()
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -4,6 +4,8 @@ A picture is four stripes. The grey of the first two says the static factors hat
 dynamic factors act and lean.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from models.disentangler import Disentangler, FitScores
 from models.gaussian import Gaussian
 from training.data.drawable import Drawable, Labelled
 from training.data.videos import Reader
-from twofold.learning import reader
+from twofold.learning import reading
 
 SIZE, STRIPE = 64, 16
 HATS, COATS, ACTS = 3, 4, 5
@@ -140,6 +142,7 @@ def by_hand():
 
 
 @pytest.fixture
-def read() -> Reader:
+def read() -> Iterator[Reader]:
     """What reads a person's own videos."""
-    return reader("center", Settings())
+    with reading("center", Settings()) as read:
+        yield read

@@ -96,6 +96,19 @@ def test_ssim_is_1_for_equal_frames_and_less_for_what_is_blurred_than_for_what_i
     assert (frame_ssim(blurred, frames) < frame_ssim(brighter, frames)).all()
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_ssim_is_that_of_a_library_of_metrics(channels):
+    from torchmetrics.functional.image import structural_similarity_index_measure  # which takes seconds to load
+
+    frames = (255 * torch.rand(3, 40, channels, 32, 24)).to(torch.uint8)
+    made = (0.8 * frames + 30 * torch.rand(frames.shape)).to(torch.uint8)
+    made[0, 0], frames[0, :2] = 0, 0  # black and black, and something where there is to be nothing
+    expected = structural_similarity_index_measure(
+        made.flatten(0, 1).double() / 255, frames.flatten(0, 1).double() / 255, data_range=1.0, reduction="none"
+    )
+    np.testing.assert_allclose(frame_ssim(made, frames), expected.reshape(3, 40), rtol=0, atol=1e-12)
+
+
 def test_strips_show_every_movement_in_the_models_size(by_hand):
     picture = future_strips(steady(by_hand(), 10 / 255), leaning_pool(10), 4, QUIET)
     assert picture.startswith(b"\x89PNG")

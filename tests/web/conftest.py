@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.end_to_end.running import System, whole_system
+from tests.end_to_end.running import System
 from tests.web.visits import PATIENCE, Visit
 
 CHROMIUM = os.environ.get("TWOFOLD_TEST_CHROMIUM") or next(
@@ -23,17 +23,10 @@ def missing(reason: str) -> None:
     pytest.fail(reason) if REQUIRED else pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
-def system() -> Iterator[System]:
-    """One running system for every test of the page; none where there is no browser to look at it."""
+@pytest.fixture(scope="module")  # Playwright's event loop runs while it is open, and other tests want their own
+def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         missing("there is no Chromium on PATH (Debian: apt-get install chromium; or name it as TWOFOLD_TEST_CHROMIUM)")
-    with whole_system() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")  # Playwright's event loop runs while it is open, and other tests want their own
-def browser(system: System) -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with playwright.sync_playwright() as driver:
         # Containers run as root, where Chromium's own sandbox does not start.

@@ -98,3 +98,9 @@ def test_my_jobs_are_listed_with_their_state(visit, sample_clips):
     row.locator("a").click()
     page.wait_for_selector(".view.clip[data-shown]")
     assert page.inner_text("h1") == sample_clips[0].name
+
+
+def test_a_server_that_learns_nothing_does_not_offer_it(visit):
+    page = visit.open("#train")
+    assert "learns no models" in page.inner_text(".view.train")
+    assert page.locator("nav a[data-view=train]").is_hidden()

@@ -81,8 +81,8 @@ def test_clips_become_a_model_that_is_served(bench, clips):
     assert "samples.png" in card
 
 
-def test_a_cancel_keeps_what_was_learnt_by_then(bench, clips):
-    record = submit(bench, clips, minutes=60)
+def test_one_long_clip_is_enough_and_a_cancel_keeps_what_was_learnt_by_then(bench):
+    record = submit(bench, (bench.artifacts.write(film(moving_square(120))).sha256,), minutes=60)
 
     def cancel_once_it_trains():
         while "training" not in (seen := bench.store.get(record.id)).stage and not seen.ended_at_all:
@@ -181,6 +181,7 @@ def test_clips_that_cannot_be_used_are_a_problem_that_says_why(bench, clips):
     problem = bench.store.get(record.id).problem
     assert problem.slug == "cannot-learn"
     assert "1 clip can be used (clip 1)" in problem.detail
+    assert "a single one of at least 120 frames" in problem.detail
     faceless = submit(bench, clips, crop="face", model="faces")
     work(bench)
     assert bench.store.get(faceless.id).problem.slug == "cannot-learn"

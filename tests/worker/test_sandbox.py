@@ -18,7 +18,8 @@ from PIL import Image
 
 from jobs.errors import DecoderCrashed, DecodeTimeout, Problem
 from tests.worker.drawn import film, moving_square
-from worker.media import Decoder, DecoderProcess
+from worker.media import Decoder
+from worker.nursery import Nursery
 from worker.order import DecodeOptions, Limits
 
 LOCKED = """
@@ -106,11 +107,14 @@ def test_a_lower_limit_that_was_there_before_stays():
 
 def test_the_process_knows_nothing_of_our_environment(monkeypatch):
     monkeypatch.setenv("TWOFOLD_REDIS_URL", "redis://:secret@host")
-    process = DecoderProcess()
+    nursery = Nursery()
     try:
-        assert b"secret" not in Path(f"/proc/{process.process.pid}/environ").read_bytes()
-    finally:
+        process = nursery.bear(20.0)
+        for pid in (nursery.process.pid, process.pid):
+            assert b"secret" not in Path(f"/proc/{pid}/environ").read_bytes()
         process.close()
+    finally:
+        nursery.close()
 
 
 def test_a_decoder_killed_on_a_clip_is_said_to_have_crashed_and_the_next_clip_works(clip):
@@ -119,7 +123,8 @@ def test_a_decoder_killed_on_a_clip_is_said_to_have_crashed_and_the_next_clip_wo
     options = DecodeOptions(chunk=2)
     chunks = decoder.decode(clip.fileno(), options)
     next(chunks)
-    for pid in started_since(others):
+    (nursery,) = started_since(others)
+    for pid in decoders_of(nursery):
         os.kill(pid, signal.SIGSEGV)
     with pytest.raises(DecoderCrashed, match="SIGSEGV") as caught:
         list(chunks)
@@ -141,6 +146,47 @@ def test_a_decoder_that_hangs_is_killed_and_named(clip):
     assert set(decoders_of(os.getpid())) == others
 
 
+def test_a_decoder_that_hangs_on_a_clip_is_killed_and_the_next_clip_works(clip):
+    others = set(decoders_of(os.getpid()))
+    decoder = Decoder()
+    chunks = decoder.decode(clip.fileno(), DecodeOptions(chunk=2, limits=Limits(seconds=2.0)))
+    next(chunks)
+    (nursery,) = started_since(others)
+    (pid,) = decoders_of(nursery)
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(DecodeTimeout, match="longer than is allowed"):
+        list(chunks)
+    assert decoders_of(nursery) == []
+    assert sum(len(chunk.frames) for chunk in decoder.decode(clip.fileno(), DecodeOptions())) == 40
+    assert set(decoders_of(os.getpid())) - others == {nursery}, "it has survived"
+    decoder.close()
+
+
+def test_with_the_waiting_process_what_it_started_is_gone(clip):
+    others = set(decoders_of(os.getpid()))
+    decoder = Decoder()
+    chunks = decoder.decode(clip.fileno(), DecodeOptions(chunk=2))
+    next(chunks)
+    (nursery,) = started_since(others)
+    (pid,) = decoders_of(nursery)
+    os.kill(nursery, signal.SIGKILL)
+    with pytest.raises(DecoderCrashed, match="SIGKILL"):
+        list(chunks)
+    wait_until_gone(pid)
+    assert sum(len(chunk.frames) for chunk in decoder.decode(clip.fileno(), DecodeOptions())) == 40
+    decoder.close()
+
+
+def test_two_clips_are_decoded_side_by_side(clip):
+    with Path(clip.name).open("rb") as same:
+        decoder = Decoder()
+        options = DecodeOptions(chunk=1)
+        pairs = list(zip(decoder.decode(clip.fileno(), options), decoder.decode(same.fileno(), options), strict=True))
+        decoder.close()
+    assert len(pairs) == 40
+    assert all((one.frames == other.frames).all() for one, other in pairs)
+
+
 def test_a_waiting_process_that_was_killed_is_replaced(clip):
     others = set(decoders_of(os.getpid()))
     decoder = Decoder()
@@ -150,6 +196,7 @@ def test_a_waiting_process_that_was_killed_is_replaced(clip):
     while pid in decoders_of(os.getpid()):
         time.sleep(0.01)
     assert sum(len(chunk.frames) for chunk in decoder.decode(clip.fileno(), DecodeOptions())) == 40
+    decoder.close()
 
 
 def test_a_process_that_dies_with_its_order_unread_is_replaced(clip):
@@ -160,6 +207,7 @@ def test_a_process_that_dies_with_its_order_unread_is_replaced(clip):
     os.kill(pid, signal.SIGSTOP)  # alive when asked, so that it gets the order
     threading.Timer(0.2, os.kill, (pid, signal.SIGKILL)).start()
     assert sum(len(chunk.frames) for chunk in decoder.decode(clip.fileno(), DecodeOptions())) == 40
+    decoder.close()
     assert set(decoders_of(os.getpid())) == others
 
 
@@ -170,6 +218,7 @@ def test_a_slow_reader_is_not_held_against_the_clip(clip):
     for chunk in chunks:
         count += len(chunk.frames)
         time.sleep(0.2)
+    decoder.close()
     assert count == 40
 
 
@@ -178,22 +227,22 @@ def test_giving_up_in_the_middle_ends_the_process(clip):
     others = set(decoders_of(os.getpid()))
     chunks = decoder.decode(clip.fileno(), DecodeOptions(chunk=2))
     next(chunks)
-    assert started_since(others)
+    (nursery,) = started_since(others)
+    assert decoders_of(nursery)
     chunks.close()
+    assert decoders_of(nursery) == []
+    decoder.close()
     assert set(decoders_of(os.getpid())) == others
 
 
-def test_a_waiting_process_ends_with_its_parent():
+def test_waiting_processes_end_with_their_worker():
     program = (
-        "import sys, time; from worker.media import DecoderProcess; p = DecoderProcess(); time.sleep(1);"
-        "print(p.process.pid, flush=True); import os; os.kill(os.getpid(), 9)"
+        "import os; from worker.nursery import Nursery; n = Nursery(); p = n.bear(20.0);"
+        "print(n.process.pid, p.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60).stdout
-    pid = int(said)
-    deadline = time.monotonic() + 10
-    while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not os.path.exists(f"/proc/{pid}")
+    for pid in map(int, said.split()):
+        wait_until_gone(pid)
 
 
 def test_a_header_of_giant_frames_is_refused_in_little_memory(tmp_path):
@@ -285,6 +334,14 @@ def told(decoder, path, content):
     assert 400 <= refusal.status < 500
     assert not isinstance(refusal, DecoderCrashed) or "was ended by SIG" in refusal.detail, "it is ours to mend"
     return 0
+
+
+def wait_until_gone(pid):
+    """Wait for a process to end that is not ours to wait for."""
+    deadline = time.monotonic() + 10
+    while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{pid}")
 
 
 def started_since(others):

@@ -1,0 +1,128 @@
+"""Where decoder processes come from: one process that has loaded what decoding needs, forked anew for every clip.
+
+To load it takes a quarter of a second, more than many a clip takes to decode; to fork takes some milliseconds. The
+nursery itself never sees a clip. Where the system should not be forked like that (anywhere but on Linux), it becomes
+the decoder of one clip itself, and the next clip needs another.
+"""
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ANSWERS_WITHIN = 5.0  # seconds, above those that what it is asked for takes
+
+
+class NurseryDied(Exception):
+    """It ended, or was ended since it did not answer (`stuck`): the clip is not to blame."""
+
+    def __init__(self, stuck: bool) -> None:
+        super().__init__("the decoders' parent process does not answer")
+        self.stuck = stuck
+
+
+class Nursery:
+    """The waiting process, as its parent sees it; what it answers is told in `worker.decoder.main`."""
+
+    def __init__(self) -> None:
+        self.control, theirs = socket.socketpair()
+        # Isolated (-I), so that neither a variable nor the current folder can change what it imports, and with
+        # none of our environment, which may hold passwords.
+        # Ctrl-C goes to all of a terminal's processes: what becomes of this one is the parent's to say.
+        entry = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+        entry += f"import sys; sys.path.insert(0, {str(ROOT)!r}); from worker.decoder import main; main()"
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-c", entry],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LANG": "C.UTF-8"},
+        )
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still waits."""
+        return self.process.poll() is None
+
+    def bear(self, patience: float) -> "DecoderProcess":
+        """Start a decoder process, which then waits for its one clip.
+
+        Raises:
+            NurseryDied: there is no answer within `patience` seconds; the nursery is gone by then.
+
+        """
+        channel, theirs = socket.socketpair()
+        try:
+            with theirs:
+                pid = int(self._ask("bear", patience, theirs))
+        except BaseException:
+            channel.close()
+            raise
+        return DecoderProcess(self, pid, channel)
+
+    def bury(self, pid: int, grace: float) -> int | None:
+        """Let a decoder end within so many seconds, else kill it; returns the code it ended with by itself.
+
+        That is None where it had to be killed.
+        """
+        if pid == self.process.pid:
+            return _code(self.process, grace)
+        try:
+            answer = self._ask(f"bury {pid} {grace}", grace + ANSWERS_WITHIN)
+        except NurseryDied as died:
+            return None if died.stuck else -signal.SIGKILL  # the system ends what it had started with it
+        return None if answer == "killed" else int(answer)
+
+    def close(self) -> None:
+        """End it, and with it a decoder that is at work."""
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+
+    def _ask(self, what: str, patience: float, given: socket.socket | None = None) -> str:
+        """Send a request and return the line that answers it."""
+        answer, stuck = b"", False
+        try:
+            self.control.settimeout(max(patience, 0.001))
+            socket.send_fds(self.control, [what.encode()], [] if given is None else [given.fileno()])
+            while not answer.endswith(b"\n") and (received := self.control.recv(100)):
+                answer += received
+        except TimeoutError:
+            stuck = True
+        except OSError:
+            pass  # it has died, or was closed
+        if not answer.endswith(b"\n"):
+            self.close()
+            raise NurseryDied(stuck)
+        return answer.decode().strip()
+
+
+class DecoderProcess:
+    """One decoder process, waiting for its one clip or working on it; `channel` is our end of what it is told by."""
+
+    def __init__(self, nursery: Nursery, pid: int, channel: socket.socket) -> None:
+        self.nursery, self.pid, self.channel = nursery, pid, channel
+        self._buried = False
+        self._code: int | None = None
+
+    def ended(self, grace: float) -> int | None:
+        """The code that it ended with within so many seconds, the signal's as a negative one; None where it did not."""
+        if not self._buried:
+            self._buried, self._code = True, self.nursery.bury(self.pid, grace)
+        return self._code
+
+    def close(self) -> None:
+        """End it, whatever it is doing."""
+        self.channel.close()
+        self.ended(0.0)
+
+
+def _code(process: "subprocess.Popen[bytes]", grace: float) -> int | None:
+    try:
+        return process.wait(grace)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return None
