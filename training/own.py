@@ -31,6 +31,7 @@ Crop = Literal["center", "face"]
 RECIPES: dict[Family, Callable[[], Recipe]] = {"vae": own_clips, "drnet": own_clips_drnet}
 
 PACED_STEPS = 5  # timed before a run that has so many minutes; the first ones, which allocate memory, are left out
+SLOW_STEP = 0.2  # seconds, from which on one step tells enough
 FOR_NETWORK = 0.7  # share of the minutes; motion and measures take the rest
 LOOKS, LEAST_BETWEEN = 16, 25  # at held-out clips in a run that has so many minutes, and the steps between two
 LEAST_STEPS, MOST_STEPS = 100, 40_000  # of a run that has so many minutes
@@ -125,13 +126,16 @@ def told_sizes(recipe: Recipe) -> str:
 def paced_steps(recipe: Recipe, source: Source, device: str, seconds: float) -> int:
     """The number of steps that this machine takes in so many seconds, from 100 to 40 000, by timing a few."""
     stamps: list[float] = []
-    hooks = Hooks(on_step=lambda step, terms, speed: stamps.append(time.monotonic()))
+    hooks = Hooks(
+        on_step=lambda step, terms, speed: stamps.append(time.monotonic()),
+        should_stop=lambda: len(stamps) > 2 and stamps[-1] - stamps[-2] > SLOW_STEP,
+    )
     model = new_model(recipe).to(choose_device(device))
     with TemporaryDirectory() as folder:
         few = replace(recipe, steps=PACED_STEPS, patience=0)
         train(few, model, objective_of(few), source.training, RunFolder(Path(folder)), hooks)
     # On a GPU steps are told now and then only; the whole then says it.
-    each = float(np.median(np.diff(stamps[2:]))) if len(stamps) > 3 else 0.05
+    each = float(np.median(np.diff(stamps[min(2, len(stamps) - 2) :]))) if len(stamps) > 2 else 0.05
     return int(np.clip(seconds / each, LEAST_STEPS, MOST_STEPS))
 
 
