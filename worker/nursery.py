@@ -93,6 +93,9 @@ class Nursery:
             stuck = True
         except OSError:
             pass  # it has died, or was closed
+        except BaseException:
+            self.close()  # whoever asks next must not be given the answer to this
+            raise
         if not answer.endswith(b"\n"):
             self.close()
             raise NurseryDied(stuck)

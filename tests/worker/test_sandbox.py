@@ -211,6 +211,32 @@ def test_a_process_that_dies_with_its_order_unread_is_replaced(clip):
     assert set(decoders_of(os.getpid())) == others
 
 
+def test_who_gives_up_waiting_for_an_answer_leaves_it_to_nobody(clip):
+    """As a job does whose time is up: the alarm rings wherever the worker is."""
+
+    class TimeIsUp(Exception):
+        pass
+
+    def ring(number, frame):
+        raise TimeIsUp
+
+    others = set(decoders_of(os.getpid()))
+    decoder = Decoder()
+    decoder.prepare()
+    (pid,) = started_since(others)
+    os.kill(pid, signal.SIGSTOP)
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(TimeIsUp):
+            list(decoder.decode(clip.fileno(), DecodeOptions()))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert set(decoders_of(os.getpid())) == others
+    assert sum(len(chunk.frames) for chunk in decoder.decode(clip.fileno(), DecodeOptions())) == 40
+    decoder.close()
+
+
 def test_a_slow_reader_is_not_held_against_the_clip(clip):
     decoder = Decoder()
     chunks = decoder.decode(clip.fileno(), DecodeOptions(chunk=10, limits=Limits(seconds=20.0)))
