@@ -7,6 +7,7 @@
 #   make figures   the README's swaps (needs the sprites' layer sheets)
 #   make manual   writes anew what is generated in docs/: http.md, the table of settings, the manual's pictures
 #   make page-figure   the README's picture of the page (needs Chromium)
+#   make serving-speed   measures how fast clips are encoded, into docs/results.md
 #   make pointer-lag   measures how soon the plane follows the pointer, into docs/results.md (needs Chromium)
 #   make screenshots   every view of the page as a picture, into var/screenshots (needs Chromium)
 #
@@ -33,7 +34,7 @@ RUN_READY := $(VENV)/.ready-run-$(KEY)
 TEST_READY := $(VENV)/.ready-test-$(KEY)
 BIN := $(VENV)/bin
 
-.PHONY: run test check compose-test figures manual page-figure pointer-lag screenshots clean
+.PHONY: run test check compose-test figures manual page-figure serving-speed pointer-lag screenshots clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)
@@ -69,6 +70,9 @@ screenshots: $(TEST_READY)
 
 page-figure: $(TEST_READY)
 	$(BIN)/python -m pytest tests/web/page_figure.py $(PYTEST_ARGS)
+
+serving-speed: $(TEST_READY)
+	$(BIN)/python -m pytest tests/end_to_end/serving_speed.py $(PYTEST_ARGS)
 
 pointer-lag: $(TEST_READY)
 	$(BIN)/python -m pytest tests/web/pointer_lag.py $(PYTEST_ARGS)

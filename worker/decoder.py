@@ -1,8 +1,8 @@
 """The decoder process: reads one clip from an open file, under hard limits, and hands small frames to the worker.
 
-It is forked from one that waits (`worker.nursery`), and waits on a socket in turn. One message brings the order and two
-open files: the clip, and the shared memory for frames. It then gives up the right to open anything at all (no file, no
-socket, no process), so that a broken or hostile clip finds nothing to reach, and dies with the clip.
+On Linux it is forked from one that waits (`worker.nursery`), and it waits on a socket in turn. One message brings the
+order and two open files: the clip, and the shared memory for frames. It then gives up the right to open anything at all
+(no file, no socket, no process), so that a broken or hostile clip finds nothing to reach, and dies with the clip.
 """
 
 import ctypes
@@ -54,24 +54,27 @@ def main() -> None:
         importlib.import_module(name)
     prepare()
     gc.freeze()  # what is loaded by now is never looked through again, and stays shared
-    control = socket.socket(fileno=0)
+    control, born = socket.socket(fileno=0), set[int]()
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 100, 1)
         if not message:
             return  # the worker went away
         if not descriptors:
             _, number, grace = message.split()
+            born.remove(int(number))  # nobody else is ours to kill
             code = ended(int(number), float(grace))
             control.sendall(b"killed\n" if code is None else f"{code}\n".encode())
             continue
         channel = socket.socket(fileno=descriptors[0])
         forks = sys.platform == "linux"
+        nursery = os.getpid()
         pid = os.fork() if forks else 0
         if pid == 0:
             if not forks:
-                control.sendall(f"{os.getpid()}\n".encode())
+                control.sendall(f"{nursery}\n".encode())
             control.close()
-            _be_decoder(channel)
+            _be_decoder(channel, nursery)
+        born.add(pid)
         channel.close()
         control.sendall(f"{pid}\n".encode())
 
@@ -88,12 +91,14 @@ def ended(pid: int, grace: float) -> int | None:
     return os.waitstatus_to_exitcode(found[1])
 
 
-def _be_decoder(channel: socket.socket) -> NoReturn:
+def _be_decoder(channel: socket.socket, nursery: int) -> NoReturn:
     """Do what a decoder does, and end without what a forked interpreter would do at its end."""
     code = 1
     try:
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != nursery:
+                os._exit(code)  # it died before that
         code = serve(channel)
     except ConnectionError:
         code = 0  # the worker wanted no more

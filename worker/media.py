@@ -96,6 +96,7 @@ class Decoder:
         for last in (False, True):
             self.prepare()
             assert self._nursery is not None, "prepare leaves a process waiting"
+            asked = time.monotonic()
             try:
                 process = self._nursery.bear(options.limits.seconds)
             except NurseryDied as died:
@@ -105,8 +106,10 @@ class Decoder:
                     raise DecoderCrashed("no decoder could be started; try again") from None
                 log.warning("the decoders' parent process died; another takes its place")
                 continue
+            if self._nursery.became_decoder:
+                self._nursery = None  # closing the process closes all there is
             try:
-                yield from _converse(process, fd, options)
+                yield from _converse(process, fd, options, options.limits.seconds - (time.monotonic() - asked))
                 return
             except DiedWaiting:
                 # Somebody killed it, perhaps the system for want of memory: the file is not to blame.
@@ -115,6 +118,8 @@ class Decoder:
                 log.warning("decoder died before it took its order; another takes it")
             finally:
                 process.close()
+                if process.crashed:
+                    self.close()
 
 
 def decode(fd: int, options: DecodeOptions) -> Iterator[Chunk]:
@@ -126,7 +131,7 @@ def decode(fd: int, options: DecodeOptions) -> Iterator[Chunk]:
         decoder.close()
 
 
-def _converse(process: DecoderProcess, fd: int, options: DecodeOptions) -> Iterator[Chunk]:
+def _converse(process: DecoderProcess, fd: int, options: DecodeOptions, patience: float) -> Iterator[Chunk]:
     shape = (SLOTS, options.chunk, options.size, options.size, 3)
     with shared_memory(math.prod(shape)) as memory:
         slots = np.frombuffer(mmap.mmap(memory.fileno(), 0), np.uint8).reshape(shape)
@@ -135,7 +140,7 @@ def _converse(process: DecoderProcess, fd: int, options: DecodeOptions) -> Itera
             socket.send_fds(process.channel, [order], [fd, memory.fileno()])
         except (BrokenPipeError, ConnectionResetError):
             raise DiedWaiting from None
-        messages = _messages(process, options.limits.seconds)
+        messages = _messages(process, patience)
         if "began" not in next(messages, {}):
             raise DiedWaiting
         for message in messages:
@@ -210,7 +215,10 @@ def _taken(message: dict[str, Any], slots: NDArray[np.uint8]) -> Chunk:
 
 def _obituary(process: DecoderProcess) -> Problem:
     """Say why the process ended without saying that it had finished."""
-    code = process.ended(ENDS_WITHIN)
+    try:
+        code = process.ended(ENDS_WITHIN)
+    except NurseryDied as died:
+        return _timeout() if died.stuck else DecoderCrashed("the decoder was ended from outside; ask again")
     if code is None or code == -signal.SIGXCPU:
         return _timeout()
     if code < 0:

@@ -3,15 +3,23 @@
 To load it takes a quarter of a second, more than many a clip takes to decode; to fork takes some milliseconds. The
 nursery itself never sees a clip. Where the system should not be forked like that (anywhere but on Linux), it becomes
 the decoder of one clip itself, and the next clip needs another.
+
+What is forked has its parent's layout of memory. So that nobody learns it by trying, a decoder that was ended by a
+signal is the last of its nursery.
 """
 
-import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# Ctrl-C goes to all of a terminal's processes: what becomes of this one is its parent's to say.
+ENTRY = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    f"sys.path.insert(0, {str(ROOT)!r}); from worker.decoder import main; main()"
+)
 ANSWERS_WITHIN = 5.0  # seconds, above those that what it is asked for takes
 
 
@@ -30,20 +38,18 @@ class Nursery:
         self.control, theirs = socket.socketpair()
         # Isolated (-I), so that neither a variable nor the current folder can change what it imports, and with
         # none of our environment, which may hold passwords.
-        # Ctrl-C goes to all of a terminal's processes: what becomes of this one is the parent's to say.
-        entry = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-        entry += f"import sys; sys.path.insert(0, {str(ROOT)!r}); from worker.decoder import main; main()"
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", entry],
+            [sys.executable, "-I", "-c", ENTRY],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LANG": "C.UTF-8"},
         )
         theirs.close()
+        self.became_decoder = False  # and takes no more requests
 
     @property
     def alive(self) -> bool:
-        """Whether it still waits."""
+        """Whether it is there."""
         return self.process.poll() is None
 
     def bear(self, patience: float) -> "DecoderProcess":
@@ -60,19 +66,22 @@ class Nursery:
         except BaseException:
             channel.close()
             raise
+        self.became_decoder = pid == self.process.pid
         return DecoderProcess(self, pid, channel)
 
     def bury(self, pid: int, grace: float) -> int | None:
         """Let a decoder end within so many seconds, else kill it; returns the code it ended with by itself.
 
         That is None where it had to be killed.
+
+        Raises:
+            NurseryDied: and with it the decoder, for the system ends both.
+
         """
         if pid == self.process.pid:
+            self.control.close()
             return _code(self.process, grace)
-        try:
-            answer = self._ask(f"bury {pid} {grace}", grace + ANSWERS_WITHIN)
-        except NurseryDied as died:
-            return None if died.stuck else -signal.SIGKILL  # the system ends what it had started with it
+        answer = self._ask(f"bury {pid} {grace}", grace + ANSWERS_WITHIN)
         return None if answer == "killed" else int(answer)
 
     def close(self) -> None:
@@ -111,15 +120,27 @@ class DecoderProcess:
         self._code: int | None = None
 
     def ended(self, grace: float) -> int | None:
-        """The code that it ended with within so many seconds, the signal's as a negative one; None where it did not."""
+        """The code that it ended with within so many seconds, the signal's as a negative one; None where it did not.
+
+        Raises:
+            NurseryDied: it was ended with its nursery; told once.
+
+        """
         if not self._buried:
-            self._buried, self._code = True, self.nursery.bury(self.pid, grace)
+            self._buried = True
+            self._code = self.nursery.bury(self.pid, grace)
         return self._code
 
     def close(self) -> None:
         """End it, whatever it is doing."""
         self.channel.close()
-        self.ended(0.0)
+        with suppress(NurseryDied):
+            self.ended(0.0)
+
+    @property
+    def crashed(self) -> bool:
+        """Whether a signal ended it that was none of ours; known once it is closed."""
+        return self._code is not None and self._code < 0
 
 
 def _code(process: "subprocess.Popen[bytes]", grace: float) -> int | None:
