@@ -24,7 +24,7 @@ from training.report import Report, origin
 from training.run import RunFolder
 from training.sizing import dynamic_size, static_size
 from training.sources import Source
-from training.train import Listener, Places, new_model, run_on, shortened
+from training.train import Listener, Places, check_clips_suffice, new_model, run_on, shortened
 
 Family = Literal["vae", "drnet"]
 Crop = Literal["center", "face"]
@@ -76,6 +76,7 @@ def train_own(
     source = replace(source, card={**source.card, "crop": wish.crop})
     recipe = recipe_for(wish, source)
     listener.on_found(told_sizes(recipe))
+    check_clips_suffice(recipe, source)
     runs = RunFolder(places.runs / wish.name)
     if wish.minutes is not None:
         left = FOR_NETWORK * 60 * wish.minutes

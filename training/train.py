@@ -113,8 +113,7 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
     """
     with meeting() as peers:
         device = choose_device(places.device)
-        if isinstance(recipe.loss, AdversarialLoss) and len(source.training) < 2:
-            raise DataError("DrNET's adversary compares clips: at least 2 to learn from are needed, got 1")
+        check_clips_suffice(recipe, source)
         training = on_device_if_it_fits(source, device)
         model = new_model(recipe).to(device)
         if isinstance(model, DrNET):
@@ -156,6 +155,20 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
         export(recipe, trained, model, source, places.models / recipe.name)
         folder.finish()
     return places.models / recipe.name
+
+
+def check_clips_suffice(recipe: Recipe, source: Source) -> None:
+    """Refuse a run whose loss needs more clips than there are.
+
+    Raises:
+        DataError: there are too few.
+
+    """
+    if isinstance(recipe.loss, AdversarialLoss) and len(source.training) < 2:
+        raise DataError(
+            "DrNET's adversary compares clips: at least 3 are needed, 2 of them to learn from, got "
+            f"{len(source.training)} to learn from"
+        )
 
 
 def best_before(error: NonFiniteLoss, recipe: Recipe, model: Disentangler, folder: RunFolder) -> Trained:

@@ -20,6 +20,7 @@ from training.errors import NonFiniteLoss, NothingLearnt, ResumeMismatch
 from training.held_out import HeldOut
 from training.loop import Terms, Trained
 from training.objectives import objective_of
+from training.own import Wish, train_own
 from training.recipes import RECIPES, own_clips
 from training.run import RunFolder
 from training.sources import Source, clips_source
@@ -213,10 +214,10 @@ def test_a_clip_that_is_alone_is_cut_into_stretches_if_it_is_long(tmp_path: Path
     (tmp_path / "short.mp4").unlink()
     write_clip(tmp_path / "long.mp4", shade=30, frames=200)
     found = cut_alone(read_videos(find_videos(tmp_path), 64, 6, read))
-    assert found.names == [f"long.mp4, stretch {number}" for number in (1, 2, 3)]
-    assert [len(clip) for clip in found.clips] == [67, 67, 66]
+    assert found.names == [f"long.mp4, stretch {number}" for number in range(1, 6)]
+    assert [len(clip) for clip in found.clips] == [40] * 5
     source = clips_source(tmp_path, 4, read)
-    assert (len(source.training), len(source.held_out)) == (2, 1)
+    assert (len(source.training), len(source.held_out)) == (4, 1)
     assert "all are stretches of one video" in source.card["split"]
     assert any("numbers flatter the model" in line for line in source.found)
     assert not any("near-duplicates" in line or "scenes" in line for line in source.found)
@@ -231,6 +232,21 @@ def test_a_clip_that_is_alone_is_cut_into_stretches_if_it_is_long(tmp_path: Path
         clips_source(tmp_path, 4, read, both.sides)
 
 
+def test_drnet_needs_two_clips_to_learn_from_which_is_said_before_anything_is_timed(tmp_path: Path, read) -> None:
+    for name in ("a", "b"):
+        write_clip(tmp_path / f"{name}.mp4", shade=30 + 50 * (name == "b"))
+    stages: list[str] = []
+    places = Places(runs=tmp_path / "runs", models=tmp_path / "models", device="cpu")
+    with pytest.raises(DataError, match="at least 3 are needed, 2 of them to learn from, got 1"):
+        train_own(
+            clips_source(tmp_path, 4, read),
+            Wish(name="mine", family="drnet", minutes=1.0),
+            places,
+            listener=Listener(on_stage=stages.append),
+        )
+    assert stages == []
+
+
 def test_stretches_are_not_counted_as_scenes(tmp_path: Path) -> None:
     def cut_at_2(path: Path, size: int) -> SquareVideo:
         return SquareVideo(np.zeros((130, size, size, 3), np.uint8), list(range(130)), 1, 130, [2])
@@ -238,7 +254,7 @@ def test_stretches_are_not_counted_as_scenes(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     found = clips_source(tmp_path, 4, cut_at_2).found
     assert "scenes: a.mp4 is cut at frame 2 into 1 clip; 1 scene too short" in found
-    assert any("cut into 2 stretches" in line for line in found)
+    assert any("cut into 3 stretches" in line for line in found)
 
 
 def test_an_unknown_recipe_is_told_which_there_are() -> None:

@@ -18,7 +18,8 @@ from training.data.pool import ClipPool
 SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".gif"}
 DIGEST = 16  # digits of a file's SHA-256 that it is known by
 MAX_FRAMES = 1000  # of one video; a longer one is sampled evenly
-LEAST_STRETCH, MOST_STRETCHES = 60, 10  # frames of each, and how many, that a clip which is alone is cut into
+# Frames of each, and how many of them, that a clip which is alone is cut into: DrNET compares two, and one is held out.
+LEAST_STRETCH, LEAST_STRETCHES, MOST_STRETCHES = 40, 3, 10
 STRETCH = ", stretch "  # between the name of a clip and the number of one of its stretches
 
 
@@ -125,7 +126,7 @@ def add_scenes(found: VideoFolder, name: str, video: SquareVideo, min_frames: in
 
 def cut_alone(found: VideoFolder) -> VideoFolder:
     """Cut a clip that is the only one, where it is long, into equal stretches: so some of it can be held out."""
-    if len(found.clips) != 1 or (count := min(len(found.clips[0]) // LEAST_STRETCH, MOST_STRETCHES)) < 2:
+    if len(found.clips) != 1 or (count := min(len(found.clips[0]) // LEAST_STRETCH, MOST_STRETCHES)) < LEAST_STRETCHES:
         return found
     return replace(cut_into(found, [count]), stretches=count)
 
@@ -186,7 +187,7 @@ def split_clips(names: list[str], *together: list[tuple[int, int]]) -> tuple[lis
     if len(names) < 2:
         raise DataError(
             f"{len(names)} clip can be used ({', '.join(names)}); a model needs at least 2, one of them held out, "
-            f"or a single one of at least {2 * LEAST_STRETCH} frames"
+            f"or a single one of at least {LEAST_STRETCHES * LEAST_STRETCH} frames"
         )
     group = grouped(len(names), [pair for pairs in together for pair in pairs])
     while len(set(group.tolist())) == 1:
