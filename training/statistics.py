@@ -18,6 +18,7 @@ from training.data.videos import through_h264
 CLIP_FRAMES = (4, 8, 16, 32, 64)  # a clip's length changes its scores a little, so all are mixed
 MAX_CLIPS = 400
 CUTS_OF_ONE = 20  # of a held-out clip: more of the same few clips say nothing new
+DRAWS_OF_ONE = 40  # of a training clip, for how codes are spread
 QUALITIES = (16, 20, 24, 28)  # constant rate factors of H.264, from visually lossless to plainly lossy
 
 
@@ -63,7 +64,8 @@ def keep_spread(model: Disentangler, training: Clips, num_clips: int = 500) -> N
     """
     generator = torch.Generator().manual_seed(0)
     device = next(model.parameters()).device
-    codes = [model.encode(training.draw(10, 4, generator).to(device)) for _ in range(max(1, num_clips // 10))]
+    draws = max(1, min(num_clips, DRAWS_OF_ONE * len(training)) // 10)
+    codes = [model.encode(training.draw(10, 4, generator).to(device)) for _ in range(draws)]
     content = torch.cat([code.static.mean for code in codes]).double()
     poses = torch.cat([code.dynamic.mean for code in codes]).flatten(0, 1)
     # A code that never varies has no variance to decompose: the least deviation is a thousandth.

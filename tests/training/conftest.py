@@ -142,6 +142,12 @@ def by_hand():
 
 
 @pytest.fixture
+def few_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is typical of a model's clips is told by a few of them, where a test is about something else."""
+    monkeypatch.setattr("training.statistics.MAX_CLIPS", 12)
+
+
+@pytest.fixture
 def read() -> Iterator[Reader]:
     """What reads a person's own videos."""
     with reading("center", Settings()) as read:

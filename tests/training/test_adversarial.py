@@ -150,7 +150,7 @@ def mnist(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_run_ends_with_a_model_that_knows_how_its_codes_are_spread(mnist, tmp_path):
+def test_a_run_ends_with_a_model_that_knows_how_its_codes_are_spread(mnist, tmp_path, few_cuts):
     recipe = replace(shortened(RECIPES["digits_drnet"](), 2), network=CONFIG, batch=4)
     places = Places(runs=tmp_path / "runs", models=tmp_path / "models", data=mnist, device="cpu")
     folder = run_recipe(recipe, places)

@@ -250,7 +250,7 @@ def test_missing_and_doubled_files_are_named(folder, tmp_path):
         find_recordings(folder)
 
 
-def test_the_recipe_trains_and_its_model_is_measured(folder, tmp_path):
+def test_the_recipe_trains_and_its_model_is_measured(folder, tmp_path, few_cuts):
     source = open_source("kth", folder, 4)
     assert "1 to 20 train and 21 to 25 held out: 5 and 5 clips" in source.card["split"]
     assert "6 of 599 files, cut by this project's rule" in source.card["source"]

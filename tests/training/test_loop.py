@@ -24,6 +24,8 @@ from training.schedule import Anneal
 from training.sources import Source
 from training.train import Listener, Places, run_on, run_recipe, teach_motion
 
+pytestmark = pytest.mark.usefixtures("few_cuts")
+
 RECIPE = Recipe(
     name="tiny",
     data="clips",

@@ -185,7 +185,7 @@ def test_missing_files_are_named_with_where_they_are(tmp_path):
         Turns.load(tmp_path, "test", camera=2)
 
 
-def test_the_recipe_trains_and_its_model_is_measured(folder, tmp_path):
+def test_the_recipe_trains_and_its_model_is_measured(folder, tmp_path, few_cuts):
     source = open_source("norb", folder, 4)
     assert (len(source.training), len(source.held_out)) == (8, 8)
     assert "8 of 1350 clips" in source.card["split"]
