@@ -15,8 +15,8 @@ AT_WORK = "/^(?!sending).*\\d+ %/.test(document.querySelector('.job .stage')?.te
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory):
-    """A clip that keeps a worker busy for some seconds."""
-    once = drawn_faces(1, motion=1, frames=40)
+    """A clip that keeps a worker busy for some seconds; no other test's, whose job would be answered at once."""
+    once = drawn_faces(6, motion=4, frames=40)
     frames = np.concatenate([np.roll(once, shift, axis=0) for shift in range(20)])
     return write_h264(tmp_path_factory.mktemp("clips") / "long.mp4", frames, enlarge=2)
 
