@@ -12,10 +12,19 @@ import torch
 from models.checkpoint import load_model
 from models.disentangler import Disentangler
 from models.unordered_config import UnorderedVAEConfig
+from service.forms import TRAIN_FIELDS
 from training.data.errors import DataError
 from training.data.pool import ClipPool
 from training.data.sides import Sides
-from training.data.videos import SquareVideo, cut_alone, find_videos, read_videos, split_clips
+from training.data.videos import (
+    LEAST_STRETCH,
+    LEAST_STRETCHES,
+    SquareVideo,
+    cut_alone,
+    find_videos,
+    read_videos,
+    split_clips,
+)
 from training.errors import NonFiniteLoss, NothingLearnt, ResumeMismatch
 from training.held_out import HeldOut
 from training.loop import Terms, Trained
@@ -230,6 +239,12 @@ def test_a_clip_that_is_alone_is_cut_into_stretches_if_it_is_long(tmp_path: Path
     (tmp_path / "other.mp4").unlink()
     with pytest.raises(DataError, match="none is in the folder"):
         clips_source(tmp_path, 4, read, both.sides)
+
+
+def test_the_page_and_the_contract_say_how_long_a_clip_that_is_alone_must_be() -> None:
+    frames, service = LEAST_STRETCHES * LEAST_STRETCH, Path(__file__).parents[2] / "service"
+    assert f"needs {frames} frames or more" in TRAIN_FIELDS["clips"]["description"]
+    assert f"const LONG = {frames};" in (service / "web" / "view_train.js").read_text()
 
 
 def test_drnet_needs_two_clips_to_learn_from_which_is_said_before_anything_is_timed(tmp_path: Path, read) -> None:
