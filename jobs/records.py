@@ -150,7 +150,7 @@ class JobStore:
             "owner": owner,
             "model": request.model,
             "digest": request.digest,
-            "queue": request.queue,
+            "queue": request.waits_in,
             "request": request.model_dump_json(),
             "fingerprint": fingerprint,
             "inputs": json.dumps(request.inputs),
@@ -165,11 +165,12 @@ class JobStore:
         }
         pairs = [part for pair in fields.items() for part in pair]
         limits = (self.settings.queue_limit, most or 0)
+        listed = "1" if request.listed else "0"
         created = self._run(
-            transitions.CREATE, job_id, fingerprint, request.queue, owner, *limits, callback or "", *pairs
+            transitions.CREATE, job_id, fingerprint, request.waits_in, owner, *limits, callback or "", listed, *pairs
         )
         if created == "full":
-            raise queue_full(request.queue, self.settings.queue_limit)
+            raise queue_full(request.waits_in, self.settings.queue_limit)
         if created == "busy":
             raise too_many_jobs(most or 0)
         if created == "crowded":

@@ -81,10 +81,16 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     queue: ClassVar[str]
+    listed: ClassVar[bool] = True  # among its owner's jobs, and counted as one of them
     no_result_of: ClassVar[frozenset[str]] = frozenset({"model"})  # fields that change nothing of what comes out
     kind: str
     model: str
     digest: Digest
+
+    @property
+    def waits_in(self) -> str:
+        """The queue of its job."""
+        return self.queue
 
     @property
     def inputs(self) -> list[str]:

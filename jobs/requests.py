@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_
 
 from jobs.code_requests import DecodeRequest, End, InterpolateRequest, SampleRequest
 from jobs.errors import WrongValue
+from jobs.movie_request import MovieRequest
 from jobs.request_parts import (
     BATCH,
     INTERACTIVE,
@@ -132,8 +133,9 @@ JobRequest = (
     | PredictRequest
     | DecodeRequest
     | TrainRequest
+    | MovieRequest
 )
-KINDS = ("encode", "swap", "latent-grid", "sample", "interpolate", "predict", "decode", "train")
+KINDS = ("encode", "swap", "latent-grid", "sample", "interpolate", "predict", "decode", "train", "movie")
 _ANY = TypeAdapter(Annotated[JobRequest, Field(discriminator="kind")])
 
 
@@ -174,6 +176,7 @@ __all__ = [
     "GridRequest",
     "InterpolateRequest",
     "JobRequest",
+    "MovieRequest",
     "PredictRequest",
     "Request",
     "SampleRequest",

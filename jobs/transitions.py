@@ -58,8 +58,9 @@ local function finish(id, key, status, ttl)
 end
 """.replace("BUCKETS", ", ".join(map(str, SECONDS)))
 
-# ARGV: prefix, id, fingerprint, queue, owner, limit of the queue, limit of the owner (0: none), callback or '', then
-# fields and values of the record. Answers the id of the job that was made or found, or full, busy or crowded.
+# ARGV: prefix, id, fingerprint, queue, owner, limit of the queue, limit of the owner (0: none), callback or '', whether
+# it is one of the owner's jobs ('1'), then fields and values of the record. Answers the id of the job that was made or
+# found, or full, busy or crowded.
 CREATE = (
     _PRELUDE
     + """
@@ -86,12 +87,14 @@ if tonumber(ARGV[7]) > 0 and redis.call('SCARD', prefix .. 'active:' .. owner) >
 end
 if redis.call('ZCARD', prefix .. 'queued:' .. queue) >= tonumber(ARGV[6]) then return 'full' end
 local key = prefix .. 'job:' .. id
-redis.call('HSET', key, 'status', 'queued', 'created', now, unpack(ARGV, 9))
+redis.call('HSET', key, 'status', 'queued', 'created', now, unpack(ARGV, 10))
 redis.call('SET', fingerprint, id)
 redis.call('SET', prefix .. 'gone:' .. id, owner)
 redis.call('ZADD', prefix .. 'queued:' .. queue, now, id)
-redis.call('SADD', prefix .. 'active:' .. owner, id)
-redis.call('ZADD', prefix .. 'jobs:' .. owner, time[1] .. string.format('%06d', tonumber(time[2])), id)
+if ARGV[9] == '1' then
+  redis.call('SADD', prefix .. 'active:' .. owner, id)
+  redis.call('ZADD', prefix .. 'jobs:' .. owner, time[1] .. string.format('%06d', tonumber(time[2])), id)
+end
 if callback ~= '' then redis.call('SADD', prefix .. 'callbacks:' .. id, callback) end
 publish(id, 'status', {status = 'queued'})
 return id

@@ -1,5 +1,8 @@
 """How a job is answered: as JSON on its way, as a file once it has succeeded, as its problem once it has failed."""
 
+import contextlib
+import time
+
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
@@ -7,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from jobs.artifacts import Artifact
 from jobs.errors import Canceled, Gone, NotAcceptable, NotFinished
 from jobs.records import JobRecord
+from service.movies import with_movie
 from service.negotiation import KINDS, MEDIA_TYPES, Preference, check_range, choose, etag, not_modified
 from service.parts import Parts
 from service.stored import StoredResponse
@@ -19,7 +23,7 @@ async def answer_submission(
     parts: Parts, request: Request, record: JobRecord, prefer: Preference, wanted: str, cache: str = REVALIDATE
 ) -> Response:
     """Answer 202 with the job, or, when the client waits and it ends in time, its result (200) or its problem."""
-    wait = prefer.wait or 0.0
+    wait, began = prefer.wait or 0.0, time.monotonic()
     if wait > 0 and not record.ended_at_all:
         await parts.waiting.until_ended(record.id, wait)
         now: JobRecord | None = await run_in_threadpool(parts.store.get, record.id)
@@ -28,10 +32,12 @@ async def answer_submission(
     if prefer.applied:
         headers["Preference-Applied"] = prefer.applied
     if prefer.wait is not None and record.ended_at_all:
-        response = await run_in_threadpool(result_response, parts, request, record, wanted, cache)
-        for name, value in headers.items():
-            response.headers[name] = value
-        return response
+        left = max(0.0, wait - (time.monotonic() - began))
+        with contextlib.suppress(NotFinished):  # its movie is on its way
+            response = await result_response(parts, request, record, wanted, cache, left)
+            for name, value in headers.items():
+                response.headers[name] = value
+            return response
     if prefer.wait:
         headers["Retry-After"] = "1"
     view = await run_in_threadpool(view_of, parts, record)
@@ -48,10 +54,15 @@ def wanted_format(kind: str, request: Request, named: str | None) -> str:
     return choose(KINDS[kind], request.headers.get("accept"), named)
 
 
-def result_response(
-    parts: Parts, request: Request, record: JobRecord, wanted: str, cache: str = REVALIDATE
+async def result_response(
+    parts: Parts,
+    request: Request,
+    record: JobRecord,
+    wanted: str,
+    cache: str = REVALIDATE,
+    wait: float | None = None,
 ) -> Response:
-    """Return a finished job's result in one representation.
+    """Return a finished job's result in one representation; a movie is drawn first, for which it waits so long.
 
     Raises:
         Problem: the job's own, or NotFinished, Canceled, NotAcceptable, Gone.
@@ -66,11 +77,11 @@ def result_response(
             f"job {record.id} is {record.status} ({record.progress:.0%}); its result comes when it has succeeded",
             headers={"Retry-After": "1"},
         )
-    media_type = MEDIA_TYPES[wanted]
+    record, media_type = await with_movie(parts, record, wanted, wait), MEDIA_TYPES[wanted]
     artifact = record.results.get(media_type)
     if artifact is None:
         raise NotAcceptable(f"job {record.id} has no {media_type}; it has {', '.join(sorted(record.results))}")
-    return _file(parts, request, record, artifact, wanted, cache)
+    return await run_in_threadpool(_file, parts, request, record, artifact, wanted, cache)
 
 
 def _file(parts: Parts, request: Request, record: JobRecord, artifact: Artifact, wanted: str, cache: str) -> Response:

@@ -12,12 +12,13 @@ from jobs.callbacks import checked_callback
 from jobs.catalogue import ModelEntry
 from jobs.errors import Gone, Problem, StorageUnavailable, UnknownJob, WrongValue
 from jobs.idempotency import Claim
+from jobs.movie_request import NPZ
 from jobs.records import JOB_ID, JobRecord
 from jobs.requests import JobRequest, parse_request
+from service.negotiation import KINDS
 from service.parts import Parts
 from service.uploads import FormFile
 
-CODES = "application/x-npz"
 log = structlog.get_logger(__name__)
 
 
@@ -46,7 +47,7 @@ def submit(
     try:
         for file in files:
             file.writer.publish()
-        record = _create(parts, job_id, request, owner, callback)
+        record = create(parts, job_id, request, owner, callback)
         if claim is not None:
             claim.keep(request.fingerprint(owner), record.id)
     except (RedisError, Problem):
@@ -70,8 +71,9 @@ def _unused(parts: Parts, job_id: str, fresh: list[str]) -> list[str]:
         return fresh  # whoever else sent them fares no better
 
 
-def _create(parts: Parts, job_id: str, request: JobRequest, owner: str, callback: str | None) -> JobRecord:
-    most = parts.most_jobs(owner)
+def create(parts: Parts, job_id: str, request: JobRequest, owner: str, callback: str | None = None) -> JobRecord:
+    """Make the job, whose inputs are pinned, or return the one that there is, if its files are. Blocking."""
+    most = parts.most_jobs(owner) if request.listed else None
     record = parts.store.create_once(job_id, request, owner, most=most, callback=callback)
     if record.status == "succeeded" and not all(parts.artifacts.exists(one) for one in record.artifacts):
         parts.store.forget_fingerprint(record)  # somebody emptied the folder: make it again
@@ -94,7 +96,7 @@ def find_job(parts: Parts, owner: str, job_id: str, field: str = "id") -> JobRec
     if not JOB_ID.fullmatch(job_id):
         raise WrongValue.for_field(field, f"expected a job's id (32 hex digits), got {job_id!r:.60}")
     record = parts.store.get(job_id)
-    if record is not None and record.owner == owner:
+    if record is not None and record.owner == owner and record.kind in KINDS:
         return record
     if record is None and parts.store.once_was(job_id, owner):
         raise Gone(f"job {job_id} and its results have expired or were deleted; make the request again")
@@ -128,7 +130,7 @@ def codes_of(record: JobRecord, model: ModelEntry, field: str) -> dict[str, Any]
             field,
             f"job {record.id} was made by {record.model} ({record.digest[:19]}…), not by {model.name} as served now",
         )
-    return {"codes": record.results[CODES].sha256, "job": record.id}
+    return {"codes": record.results[NPZ].sha256, "job": record.id}
 
 
 def model_and_codes(

@@ -1,11 +1,13 @@
 """What the API says about jobs and models: the JSON of `GET /jobs/{id}` and `GET /models`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from jobs.catalogue import ModelEntry
+from jobs.movie_request import MOVIES, NPZ, filmed
 from jobs.records import JobRecord
 from service.negotiation import FORMATS
 
@@ -52,7 +54,7 @@ class JobView(BaseModel):
             started=record.started,
             ended=record.ended,
             expires=record.expires,
-            results=result_urls(record.id, record.results),
+            results=result_urls(record, record.results),
             error=record.problem.to_dict() | {"instance": f"/jobs/{record.id}"} if record.problem else None,
         )
 
@@ -64,9 +66,11 @@ class JobsView(BaseModel):
     cursor: str | None = Field(description="where the next page begins; null on the last one")
 
 
-def result_urls(job_id: str, media_types: dict[str, Any]) -> dict[str, str]:
-    """Return where each representation is read."""
-    return {kind: f"/jobs/{job_id}/result?format={FORMATS[kind]}" for kind in media_types if kind in FORMATS}
+def result_urls(record: JobRecord, stored: Mapping[str, Any]) -> dict[str, str]:
+    """Return where each representation is read, movies among them: they are drawn when they are first asked for."""
+    movies = MOVIES.values() if filmed(record.kind) and NPZ in stored else ()
+    found = dict.fromkeys(name for name in (*stored, *movies) if name in FORMATS)
+    return {name: f"/jobs/{record.id}/result?format={FORMATS[name]}" for name in found}
 
 
 class ModelView(BaseModel):

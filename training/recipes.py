@@ -102,7 +102,7 @@ def sprites_vae_finish() -> Recipe:
     recipe = second_round(sprites_vae())
     assert isinstance(recipe.loss, VariationalLoss)
     faint = Anneal(((0.0, 0.001), (0.6, 0.01)))
-    return replace(recipe, seed=2, loss=replace(recipe.loss, static_weight=faint))
+    return replace(recipe, seed=2, steps=5_000, loss=replace(recipe.loss, static_weight=faint))
 
 
 def second_round(recipe: Recipe) -> Recipe:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from jobs.errors import AlreadyFinished, KeyInUse, Problem, TwofoldError
+from jobs.errors import AlreadyFinished, KeyInUse, NotFinished, Problem, TwofoldError
 from twofold.network import Network
 from twofold.results import Job
 
@@ -61,9 +61,21 @@ class Connection:
                 return
 
     async def result(self, job: Job | str, representation: Representation = "npz") -> bytes:
-        """Return a finished job's result in one representation."""
+        """Return a finished job's result in one representation; a movie is drawn when it is first asked for.
+
+        Raises:
+            NotFinished: the job has not ended yet; or its movie is not drawn within the client's timeout.
+
+        """
         path, wanted = f"/jobs/{id_of(job)}/result", {"format": representation}
-        return (await self._ask("GET", path, patient=True, params=wanted)).content
+        until = time.monotonic() + self.timeout
+        while True:
+            try:
+                return (await self._ask("GET", path, patient=True, params=wanted)).content
+            except NotFinished:
+                if time.monotonic() > until or (await self.job(job)).status != "succeeded":
+                    raise
+            await self._network.sleep(1)
 
     async def cancel(self, job: Job | str, *, purge: bool = False) -> Job:
         """Cancel a job; `purge` also deletes its inputs and results now."""

@@ -1,6 +1,7 @@
 """A server's answers without a server: the worker's own functions in this process, for `twofold --local`."""
 
 import hashlib
+import io
 import os
 import sys
 import uuid
@@ -10,29 +11,32 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Self
 
+import numpy as np
 import structlog
 from numpy.typing import ArrayLike
 
 from jobs.ability import check_ability
 from jobs.catalogue import Catalogue
 from jobs.errors import ConfigurationError, NotAcceptable, UnknownJob, WrongValue
-from jobs.requests import TrainRequest, parse_request
+from jobs.movie_request import MOVIES, NPZ, filmed
+from jobs.requests import MovieRequest, TrainRequest, parse_request
 from jobs.settings import Settings, read_settings
 from models.checkpoint import CheckpointError, LoadedModel
 from twofold.client import ClipFile, Representation, Source, as_numbers
 from twofold.results import Encoded, Job, ProgressCallback, Uploaded
 from worker.kinds import Answerable, Tools, perform
 from worker.media import Decoder
-from worker.results import GIF, JSON, MP4, NPZ, PNG, WEBP
+from worker.moving import movie
+from worker.results import JSON, PNG
 from worker.shelf import Shelf
 
 MEDIA_TYPES: Mapping[Representation, str] = {
     "json": JSON,
     "npz": NPZ,
     "png": PNG,
-    "mp4": MP4,
-    "webp": WEBP,
-    "gif": GIF,
+    "mp4": MOVIES["mp4"],
+    "webp": MOVIES["webp"],
+    "gif": MOVIES["gif"],
 }
 
 
@@ -128,12 +132,15 @@ class Local:
 
     def result(self, job: Job | str, representation: Representation = "npz") -> bytes:
         """Make one representation of a job that was waited for."""
-        makers = self._makers[job if isinstance(job, str) else job.id]
-        make = makers.get(MEDIA_TYPES[representation])
-        if make is None:
+        job_id = job if isinstance(job, str) else job.id
+        makers, of = self._makers[job_id], filmed(self._request(job_id).kind)
+        if make := makers.get(MEDIA_TYPES[representation]):
+            return make()
+        if of is None or representation not in MOVIES:
             has = ", ".join(name for name, media_type in MEDIA_TYPES.items() if media_type in makers)
             raise NotAcceptable(f"this has no {representation}; it has {has}")
-        return make()
+        with np.load(io.BytesIO(makers[NPZ]()), allow_pickle=False) as arrays:
+            return movie(of, arrays, representation, lambda stage, share: None)
 
     def models(self) -> list[dict[str, Any]]:
         """Return the models on this machine."""
@@ -156,7 +163,7 @@ class Local:
         # Without a model the codes say whose they are.
         entry = self._catalogue.find(said.pop("model", None) or self._model_of(inputs))
         request = parse_request({**said, **inputs, "kind": kind, "model": entry.name, "digest": entry.digest})
-        assert not isinstance(request, TrainRequest), "no method here takes one: `twofold train` needs no job"
+        assert not isinstance(request, TrainRequest | MovieRequest), "no method here takes one: they need no job"
         check_ability(request, self._catalogue)
         job_id = uuid.uuid4().hex
         self._requests[job_id] = request

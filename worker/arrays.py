@@ -83,15 +83,18 @@ def read_codes(file: BinaryIO, loaded: LoadedModel) -> EncodedClip:
 
 
 def swap_arrays(swapped: SwappedClips) -> dict[str, NDArray[Any]]:
-    """Return every array of a swap; `dynamic` holds the motions' last code where they are shorter than the longest."""
-    longest = int(swapped.lengths.max())
-    dynamic = [clip.codes.dynamic.mean[0].numpy() for clip in swapped.motions]
-    held = [np.pad(code, ((0, longest - len(code)), (0, 0)), mode="edge") for code in dynamic]
+    """Return every array of a swap, its sources among them; motions shorter than the longest hold their last frame."""
+    last = int(swapped.lengths.argmax())
+    held = [np.minimum(np.arange(swapped.lengths[last]), length - 1) for length in swapped.lengths]
+    motions = list(zip(swapped.motions, held, strict=True))
     return {
         "frames": swapped.frames,
         "lengths": swapped.lengths.astype(np.int64),
         "static": np.stack([clip.codes.static.mean[0].numpy() for clip in swapped.statics]),
-        "dynamic": np.stack(held),
+        "dynamic": np.stack([clip.codes.dynamic.mean[0].numpy()[frames] for clip, frames in motions]),
+        "appearances": np.stack([clip.middle for clip in swapped.statics]),
+        "motions": np.stack([clip.frames[frames] for clip, frames in motions]),
+        "timestamps": swapped.motions[last].timestamps,
     }
 
 

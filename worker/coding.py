@@ -43,6 +43,12 @@ class EncodedClip:
         """Frames per second, on average; None for a single frame."""
         return average_rate(self.timestamps)
 
+    @property
+    def middle(self) -> UInt8[np.ndarray, "h w 3"]:
+        """The frame that stands for the clip in pictures."""
+        picture: UInt8[np.ndarray, "h w 3"] = self.frames[len(self.frames) // 2]
+        return picture
+
 
 @dataclass(frozen=True, slots=True)
 class SwappedClips:

@@ -1,4 +1,4 @@
-"""Results as pictures: a swap's matrix, still and moving, an identity's plane, a clip beside its reconstruction."""
+"""Results as still pictures: a swap's matrix, an identity's plane."""
 
 import io
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from worker.coding import DrawnPlane, EncodedClip, SwappedClips
-from worker.movies import Picture, enlarge
+from worker.coding import DrawnPlane, SwappedClips
+from worker.movies import enlarge
 
 GRAY, PAPER = (118, 122, 128), (255, 255, 255)
 GUTTER = 2  # pixels between pictures
@@ -75,8 +75,7 @@ def swap_png(swapped: SwappedClips) -> bytes:
             for a in range(len(swapped.statics)):
                 canvas.paste(Image.fromarray(enlarge(swapped.frames[a, m, frame], factor)), layout.place(a, m, k))
     for a, clip in enumerate(swapped.statics):
-        middle = clip.frames[len(clip.frames) // 2]
-        canvas.paste(Image.fromarray(enlarge(middle, factor)), (0, layout.place(a, 0, 0)[1]))
+        canvas.paste(Image.fromarray(enlarge(clip.middle, factor)), (0, layout.place(a, 0, 0)[1]))
     return png(canvas)
 
 
@@ -113,40 +112,3 @@ class _Matrix:
         x = self.side + self.apart + before + frame * (self.side + GUTTER)
         y = 0 if row < 0 else self.side + self.apart + row * (self.side + GUTTER)
         return x, y
-
-
-def swap_movie(swapped: SwappedClips, widest: int) -> Picture:
-    """Return what draws the same matrix, moving; motions that end early hold their last frame."""
-    cell = swapped.frames.shape[-2]
-    rows, columns = len(swapped.statics), len(swapped.motions)
-    factor = max(1, min(4, widest // ((columns + 1) * cell)))
-    side, apart = cell * factor, 6
-    height, width = (side + apart + _span(count, side) for count in (rows, columns))
-    still = np.full((height, width, 3), GROUND, np.uint8)
-    corners = [side + apart + i * (side + GUTTER) for i in range(max(rows, columns))]
-    for y, clip in zip(corners, swapped.statics, strict=False):
-        still[y : y + side, :side] = enlarge(clip.frames[len(clip.frames) // 2], factor)
-
-    def picture(t: int) -> NDArray[np.uint8]:
-        drawn = still.copy()
-        for m, motion in enumerate(swapped.motions):
-            x = corners[m]
-            drawn[:side, x : x + side] = enlarge(motion.frames[min(t, len(motion.frames) - 1)], factor)
-            for a in range(rows):
-                y = corners[a]
-                drawn[y : y + side, x : x + side] = enlarge(swapped.frames[a, m, t], factor)
-        return drawn
-
-    return picture
-
-
-def encode_movie(clip: EncodedClip, widest: int) -> Picture:
-    """Return what draws source and reconstruction side by side."""
-    cell = clip.frames.shape[1]
-    factor = max(1, min(4, widest // (2 * cell)))
-    gap = np.full((cell * factor, 4, 3), GROUND, np.uint8)
-
-    def picture(t: int) -> NDArray[np.uint8]:
-        return np.concatenate([enlarge(clip.frames[t], factor), gap, enlarge(clip.reconstruction[t], factor)], axis=1)
-
-    return picture

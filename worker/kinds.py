@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
+import numpy as np
+
 from jobs.errors import UnknownClip
+from jobs.movie_request import MovieRequest
 from jobs.requests import (
     DecodeRequest,
     EncodeRequest,
@@ -24,10 +28,11 @@ from worker.futures import first_frames, foresee
 from worker.imagined import draw_codes, sample_clips, walk
 from worker.media import Decoder, options_for
 from worker.meter import measured
+from worker.moving import movie
 from worker.order import Limits
 from worker.results import Maker, encode_results, future_results, imagined_results, plane_results, swap_results
 
-# What a loaded model answers; training makes one instead, see `worker.learn`.
+# What a loaded model answers; training makes one instead (`worker.learn`), and a movie needs none.
 Answerable = (
     EncodeRequest | SwapRequest | GridRequest | SampleRequest | InterpolateRequest | PredictRequest | DecodeRequest
 )
@@ -89,6 +94,17 @@ def perform(request: Answerable, loaded: LoadedModel, tools: Tools, report: Repo
             return _decode(request, loaded, tools, report)
 
 
+def film(request: MovieRequest, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
+    """Give one movie of a finished job.
+
+    Raises:
+        UnknownClip: its arrays have been deleted since it was asked for.
+
+    """
+    with tools.open_input(request.arrays) as file, np.load(file, allow_pickle=False) as arrays:
+        yield request.media_type, partial(movie, request.of, arrays, request.format, report)
+
+
 def _encode(request: EncodeRequest, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
     options = options_for(
         loaded.model.image_size,
@@ -101,7 +117,7 @@ def _encode(request: EncodeRequest, loaded: LoadedModel, tools: Tools, report: R
     )
     with tools.open_input(request.clip) as file:
         clip = encode_clip(loaded, tools.decoder.decode(file.fileno(), options), tools.device, report)
-    return encode_results(clip, loaded, report)
+    return encode_results(clip, loaded)
 
 
 def _swap(request: SwapRequest, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
@@ -117,7 +133,7 @@ def _swap(request: SwapRequest, loaded: LoadedModel, tools: Tools, report: Repor
     statics, motions = ([clips[one.artifact] for one in side] for side in (request.static, request.dynamic))
     most = SWAP_CLIPS * tools.settings.max_clip_frames
     swapped = swap_clips(loaded, statics, motions, request.transfer, tools.device, report, most)
-    return swap_results(swapped, loaded, report)
+    return swap_results(swapped, loaded)
 
 
 def _latent_grid(
@@ -148,7 +164,7 @@ def _sample(request: SampleRequest, loaded: LoadedModel, tools: Tools, report: R
         "identities": request.identities,
         "static_job": request.static.job if request.static else None,
     }
-    return imagined_results(made, loaded, asked, report, f"seed {request.seed}", several=True)
+    return imagined_results(made, loaded, asked, f"seed {request.seed}", several=True)
 
 
 def _interpolate(
@@ -162,7 +178,7 @@ def _interpolate(
         "part": request.part,
     }
     told = {"dynamic": "the motion", "static": "the identity", "both": "motion and identity"}[request.part]
-    return imagined_results(made, loaded, asked, report, f"{told} from one frame to another")
+    return imagined_results(made, loaded, asked, f"{told} from one frame to another")
 
 
 def _predict(request: PredictRequest, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
@@ -183,7 +199,7 @@ def _predict(request: PredictRequest, loaded: LoadedModel, tools: Tools, report:
             clip = encode_clip(loaded, tools.decoder.decode(file.fileno(), options), tools.device, report)
     seen = first_frames(loaded, clip, request.observe, tools.device, report)
     future = foresee(loaded, seen, request.frames, request.samples, request.seed, tools.device, report)
-    return future_results(future, loaded, report)
+    return future_results(future, loaded)
 
 
 def _decode(request: DecodeRequest, loaded: LoadedModel, tools: Tools, report: Report) -> Iterator[tuple[str, Maker]]:
@@ -195,7 +211,7 @@ def _decode(request: DecodeRequest, loaded: LoadedModel, tools: Tools, report: R
         static = request.static
     made = draw_codes(loaded, static, request.dynamic, tools.device, report)
     asked = {"static_job": request.identity.job if request.identity else None}
-    return imagined_results(made, loaded, asked, report, "given codes")
+    return imagined_results(made, loaded, asked, "given codes")
 
 
 def _read_source(source: Source, loaded: LoadedModel, tools: Tools, report: Report) -> EncodedClip:

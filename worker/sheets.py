@@ -1,27 +1,25 @@
-"""Contact sheets and moving grids of clips that were made rather than filmed; what was observed is set apart."""
+"""Contact sheets of clips that were made rather than filmed; what was observed is set apart."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from worker.figures import GRAY, GROUND, GUTTER, PAPER, png
+from worker.figures import GRAY, GUTTER, PAPER, png
 from worker.futures import Future
-from worker.movies import Picture, enlarge
+from worker.movies import enlarge
 
 COLUMNS = 12  # pictures in a row of a sheet
 MOST_ROWS = 10  # of one clip; a longer one is thinned
 WIDEST = 1700  # pixels
 MARGIN, HEADING, LINE, APART = 52, 30, 18, 16  # left of the rows, above a block, above columns, between blocks
 INK, SEEN, AHEAD = (32, 33, 36), (62, 132, 82), (198, 70, 48)  # green and red, as the papers on prediction have it
-EDGE = 4  # pixels around a moving picture
 
 Colour = tuple[int, int, int]
 Pictures = NDArray[np.uint8]  # (t, h, w, 3), or clips of them (n, t, h, w, 3)
-Edge = Callable[[int], Colour]  # by the number of the frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,32 +110,3 @@ def _place(canvas: Image.Image, draw: ImageDraw.ImageDraw, block: Block, top: in
         for column, picture in enumerate(row):
             canvas.paste(Image.fromarray(enlarge(picture, factor)), (MARGIN + column * (side + GUTTER), y))
         y += side + GUTTER
-
-
-def clips_movie(clips: Pictures, widest: int) -> Picture:
-    """Return what draws clips side by side, as near to a square as they go."""
-    return _grid(clips, widest, lambda t: GROUND)
-
-
-def future_movie(future: Future, widest: int) -> Picture:
-    """Return what draws every future side by side, edged in one colour while observed and in another from then on."""
-    return _grid(future.frames, widest, lambda t: SEEN if t < future.observed else AHEAD)
-
-
-def _grid(clips: Pictures, widest: int, edge: Edge) -> Picture:
-    across = math.ceil(math.sqrt(len(clips)))
-    down = math.ceil(len(clips) / across)
-    cell = clips.shape[2]
-    factor = max(1, min(4, widest // (across * cell)))
-    side = cell * factor
-    step = side + 2 * EDGE
-
-    def picture(t: int) -> NDArray[np.uint8]:
-        drawn = np.full((down * step, across * step, 3), GROUND, np.uint8)
-        for number, clip in enumerate(clips):
-            y, x = number // across * step, number % across * step
-            drawn[y : y + step, x : x + step] = edge(t)
-            drawn[y + EDGE : y + EDGE + side, x + EDGE : x + EDGE + side] = enlarge(clip[t], factor)
-        return drawn
-
-    return picture

@@ -4,6 +4,7 @@ RQ calls `run_job` and nothing else. It never raises for what an asker did, and 
 shown as "internal error".
 """
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -16,10 +17,11 @@ from jobs.artifacts import Artifact, ArtifactStore
 from jobs.errors import GpuOutOfMemory, InternalError, JobTimeout, Problem
 from jobs.queue import JobQueue
 from jobs.records import JobStore
-from jobs.requests import INTERACTIVE, TrainRequest
+from jobs.requests import INTERACTIVE, JobRequest, MovieRequest, TrainRequest
 from worker.attempt import Attempt, Stopped, Why
-from worker.kinds import Tools, perform
+from worker.kinds import Tools, film, perform
 from worker.meter import measured
+from worker.results import Maker
 from worker.shelf import Shelf
 from worker.telling import telling
 
@@ -97,25 +99,31 @@ def _attempt(bench: Bench, attempt: Attempt) -> None:
 
 def _work(bench: Bench, attempt: Attempt) -> dict[str, Artifact]:
     """Return the result's artifacts, by media type."""
-    record = attempt.record
     attempt.report("loading", 0.0)
-    request = record.parsed_request()
     results = {}
-    if isinstance(request, TrainRequest):
-        from worker.learn import learn  # and with it the training room, which the other queues do without
-
-        makers = learn(request, bench.tools, attempt.report, again=record.attempts > 1)
-    else:
-        with measured("load"):
-            loaded = bench.shelf.take(record.model, record.digest)
-        makers = perform(request, loaded, bench.tools, attempt.report)
-    for media_type, make in makers:
+    for media_type, make in _makers(bench, attempt, attempt.record.parsed_request()):
         attempt.report("rendering", 0.92)
         with measured("render"):
             content = make()
         with measured("result"):
             results[media_type] = bench.artifacts.write(content)
     return results
+
+
+def _makers(bench: Bench, attempt: Attempt, request: JobRequest) -> Iterable[tuple[str, Maker]]:
+    """Do what is asked, up to the representations of what came out."""
+    record = attempt.record
+    match request:
+        case TrainRequest():
+            from worker.learn import learn  # and with it the training room, which the other queues do without
+
+            return learn(request, bench.tools, attempt.report, again=record.attempts > 1)
+        case MovieRequest():
+            return film(request, bench.tools, attempt.report)
+        case _:
+            with measured("load"):
+                loaded = bench.shelf.take(record.model, record.digest)
+            return perform(request, loaded, bench.tools, attempt.report)
 
 
 def _hand_back(bench: Bench, attempt: Attempt) -> None:

@@ -17,6 +17,7 @@ from jobs.records import JobRecord
 from service.answers import result_response, view_of, wanted_format
 from service.forms import described_parts, result_content
 from service.headers import ALL_ABOUT_A_RESULT, NEXT_PAGE
+from service.movies import end, forget_movies
 from service.negotiation import KINDS
 from service.parameters import IF_NONE_MATCH, MOVING, RANGE, JobPath
 from service.parts import OwnerDep, Parts, PartsDep
@@ -88,16 +89,19 @@ def read_job(job_id: JobPath, parts: PartsDep, owner: OwnerDep) -> Response:
     },
     openapi_extra={"parameters": [RANGE, IF_NONE_MATCH]},
 )
-def read_result(
+async def read_result(
     job_id: JobPath,
     request: Request,
     parts: PartsDep,
     owner: OwnerDep,
     format: Format = None,
 ) -> Response:
-    """Return a finished job's result in the representation that Accept or `format` names."""
-    record = find_job(parts, owner, job_id)
-    return result_response(parts, request, record, wanted_format(record.kind, request, format))
+    """Return a finished job's result in the representation that Accept or `format` names.
+
+    A movie is drawn when it is first asked for; one that takes longer than half a minute is a 409 until it is there.
+    """
+    record = await run_in_threadpool(find_job, parts, owner, job_id)
+    return await result_response(parts, request, record, wanted_format(record.kind, request, format))
 
 
 @router.get(
@@ -133,7 +137,7 @@ async def read_events(
         if record.ended_at_all and after == last:
             return Response(status_code=204)  # tells an EventSource not to come again
     return StreamingResponse(
-        _stream(parts, job_id, after),
+        _stream(parts, record, after),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
@@ -162,15 +166,11 @@ def cancel_job(
     if purge not in ("true", "false"):
         raise WrongValue.for_field("purge", f"expected true or false, got {purge!r:.40}")
     record = find_job(parts, owner, job_id)
-    outcome = parts.store.request_cancel(job_id, purge=purge == "true")
-    if outcome == "canceled":
-        parts.queue.withdraw(record)
+    if purge == "true":
+        forget_movies(parts, record)
+    outcome, record = end(parts, record, purge == "true")
     if outcome == "finished" and purge == "false":
         raise AlreadyFinished(f"job {job_id} is {record.status}; ?purge=true deletes it and its results")
-    record = parts.store.get(job_id) or record
-    if purge == "true" and record.ended_at_all:
-        for sha256 in parts.store.purge(record):
-            parts.artifacts.delete(sha256)
     return _view(parts, record, 202 if outcome == "asked" else 200)
 
 
@@ -180,12 +180,12 @@ def _view(parts: Parts, record: JobRecord, status: int) -> Response:
     return JSONResponse(view, status_code=status, headers=headers)
 
 
-async def _stream(parts: Parts, job_id: str, after: str) -> AsyncIterator[str]:
+async def _stream(parts: Parts, record: JobRecord, after: str) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
-    async for event in parts.waiting.follow(job_id, after, silence=PING):
-        yield ": still here\n\n" if event is None else _message(job_id, event)
+    async for event in parts.waiting.follow(record.id, after, silence=PING):
+        yield ": still here\n\n" if event is None else _message(record, event)
 
 
-def _message(job_id: str, event: Event) -> str:
-    data = {"results": result_urls(job_id, event.data["results"])} if event.name == "result" else event.data
+def _message(record: JobRecord, event: Event) -> str:
+    data = {"results": result_urls(record, event.data["results"])} if event.name == "result" else event.data
     return f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"

@@ -22,11 +22,23 @@ export function downloads(job, name) {
   });
 }
 
+// A movie is drawn when it is first asked for: until a long one is there, half a minute's asking is answered with 409.
+async function drawn(path) {
+  for (let tries = 40; ; tries -= 1) {
+    try {
+      return await ask(path);
+    } catch (problem) {
+      if (problem.status !== 409 || !tries) throw problem;
+    }
+    await new Promise((resolve) => { setTimeout(resolve, 1000); });
+  }
+}
+
 async function fetched(link) {
   if (link.getAttribute("aria-busy")) return;
   link.setAttribute("aria-busy", "true");
   try {
-    saveBlob(link.download, await (await ask(link.getAttribute("href"))).blob());
+    saveBlob(link.download, await (await drawn(link.getAttribute("href"))).blob());
   } catch (problem) {
     const note = problemNote(problem);
     link.parentElement.after(note);

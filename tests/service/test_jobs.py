@@ -84,8 +84,11 @@ def test_a_result_is_given_as_named_or_as_accepted(served, named, media_type):
 
 def test_a_format_that_was_not_made_or_does_not_exist_is_406(served):
     job_id = served.finished_encode()
-    assert served.http.get(f"/jobs/{job_id}/result?format=gif").status_code == 406
     assert served.http.get(f"/jobs/{job_id}/result?format=xml").status_code == 406
+    still = served.job(served.encode(b"GIF89a another clip"))
+    served.work(still, {"application/json": b"{}"})
+    assert served.http.get(f"/jobs/{still}/result?format=png").status_code == 406
+    assert served.http.get(f"/jobs/{still}/result?format=gif").status_code == 406, "there is nothing to draw it from"
     assert served.http.get(f"/jobs/{job_id}/result", headers={"Accept": "application/xml"}).status_code == 406
 
 

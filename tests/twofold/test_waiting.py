@@ -11,7 +11,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from jobs.errors import NoFace
+from jobs.errors import NoFace, NotFinished
+from jobs.movie_request import NPZ
 from tests.twofold.served import Proxy, served
 from twofold import AsyncClient, Client, waiting
 from twofold.results import Job
@@ -218,6 +219,29 @@ def test_a_job_that_fails_raises_its_problem(server_url, worker):
 
         with meanwhile(work), pytest.raises(NoFace, match="nobody is seen"):
             client.wait(job)
+
+
+def test_a_movie_that_is_long_in_the_drawing_is_waited_for(server_url, worker, monkeypatch):
+    monkeypatch.setattr("service.movies.PATIENCE", 0.05)
+    with Client(server_url) as client:
+        job = client.submit_sample()
+        with pytest.raises(NotFinished, match="is queued"):
+            client.result(job, "mp4")
+        worker.begin(job)
+        stored = {name: worker.artifacts.write(name.encode()) for name in ("application/json", NPZ)}
+        assert worker.store.commit(job.id, "first", stored)
+
+        def draw() -> None:
+            while not (movies := worker.store.queued("interactive")):
+                time.sleep(0.01)
+            time.sleep(0.2)
+            assert worker.store.begin(movies[0], "first")
+            assert worker.store.commit(movies[0], "first", {"video/mp4": worker.artifacts.write(b"drawn")})
+
+        with meanwhile(draw):
+            assert client.result(job, "mp4") == b"drawn"
+    with Client(server_url, timeout=0.0) as client, pytest.raises(NotFinished, match="gif of job"):
+        client.result(job, "gif")
 
 
 def test_waiting_ends_when_the_caller_said_although_the_stream_speaks(server_url, worker, monkeypatch):

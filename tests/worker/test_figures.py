@@ -11,9 +11,10 @@ from PIL import Image
 from models.codes import Codes, DynamicCode, StaticCode
 from models.fit import Fit
 from models.plane import Plane
+from worker.arrays import swap_arrays
 from worker.coding import DrawnPlane, EncodedClip, SwappedClips, average_rate
-from worker.figures import GUTTER, encode_movie, key_frames, plane_png, swap_movie, swap_png
-from worker.movies import LOOPED_FRAMES, delays, enlarge, gif, thinned, webp
+from worker.figures import GUTTER, key_frames, plane_png, swap_png
+from worker.movies import LOOPED_FRAMES, delays, enlarge, thinned
 from worker.timeline import HIGH, LEFT, LOW, RIGHT, WIDTH, nice, timeline_png
 
 
@@ -72,20 +73,14 @@ def test_the_matrix_has_a_row_for_each_appearance_and_every_key_frame_of_each_mo
     assert {(40, 40, 40), (80, 80, 80), (120, 120, 120), (200, 200, 200)} <= seen
 
 
-def test_the_moving_matrix_shows_one_time_in_all_its_cells_and_holds_what_has_ended():
-    picture = swap_movie(swap_of(), 640)
-    assert {(10 * a, 0, 80) for a in range(3)} | {(10 * a, 50, 40) for a in range(3)} <= colours(picture(4))
-    assert (0, 0, 60) not in colours(picture(4))
-    assert picture(0).shape == picture(4).shape
-
-
-def test_source_and_reconstruction_stand_side_by_side():
-    clip = clip_of(3, 100)
-    picture = encode_movie(clip, 512)(2)
-    side = picture.shape[0]
-    factor = side // 16
-    assert_array_equal(picture[:, :side], enlarge(clip.frames[2], factor))
-    assert_array_equal(picture[:, -side:], enlarge(clip.reconstruction[2], factor))
+def test_the_arrays_of_a_swap_have_its_sources_and_hold_what_has_ended():
+    swapped = swap_of()
+    arrays = swap_arrays(swapped)
+    assert_array_equal(arrays["appearances"], [clip.frames[2] for clip in swapped.statics])
+    assert_array_equal(arrays["motions"][0], swapped.motions[0].frames)
+    assert_array_equal(arrays["motions"][1], swapped.motions[1].frames[[0, 1, 2, 2, 2]])
+    assert_array_equal(arrays["dynamic"][1], swapped.motions[1].codes.dynamic.mean[0][[0, 1, 2, 2, 2]])
+    assert_array_equal(arrays["timestamps"], swapped.motions[0].timestamps)
 
 
 def test_a_timeline_marks_the_extremes_at_their_times():
@@ -128,16 +123,6 @@ def test_delays_add_up_to_the_clips_own_time():
     assert len(kept) == LOOPED_FRAMES
     assert (kept[0], kept[-1]) == (0, 2999)
     assert sum(delays(np.arange(3000) / 25, kept, 10)) == pytest.approx(120_000, abs=10)
-
-
-def test_looping_pictures_keep_their_colours():
-    clip = clip_of(6, 100)
-    picture = encode_movie(clip, 128)
-    for content in (gif(picture, clip.timestamps), webp(picture, clip.timestamps)):
-        looped = Image.open(io.BytesIO(content))
-        assert looped.info["loop"] == 0
-        looped.seek(looped.n_frames - 1)
-        assert np.abs(np.asarray(looped.convert("RGB")).astype(int) - picture(5)).mean() < 4
 
 
 def test_a_rate_is_told_where_there_is_one():

@@ -83,7 +83,7 @@ def test_the_identity_of_an_encode_does_as_many_different_motions_as_asked(vae):
 
 def test_samples_keep_their_axis_also_where_there_is_one(vae):
     made = sample_clips(vae, None, 0, 1, 4, "cpu", silent)
-    arrays, answer = arrays_and_answer(imagined_results(made, vae, {"seed": 0}, silent, "seed 0", several=True))
+    arrays, answer = arrays_and_answer(imagined_results(made, vae, {"seed": 0}, "seed 0", several=True))
     assert arrays["frames"].shape == (1, 4, 64, 64, 3)
     assert arrays["static"].shape == (1, 16)
     assert arrays["dynamic"].shape == (1, 4, 2)
@@ -122,7 +122,7 @@ def test_a_path_begins_and_ends_with_the_pictures_of_its_ends(family, request):
 def test_a_path_has_both_codes_of_every_frame(vae):
     clip = filmed(vae)
     made = walk(vae, [(clip, 0), (clip, 9)], 4, "dynamic", "cpu", silent)
-    arrays, answer = arrays_and_answer(imagined_results(made, vae, {"part": "dynamic"}, silent, "a path"))
+    arrays, answer = arrays_and_answer(imagined_results(made, vae, {"part": "dynamic"}, "a path"))
     assert {name: array.shape for name, array in arrays.items()} == {
         "frames": (4, 64, 64, 3),
         "static": (4, 16),
@@ -144,7 +144,7 @@ def test_given_codes_are_decoded_as_the_model_decodes_them(family, request):
     static, dynamic = clip.codes.static.mean[0].tolist(), clip.codes.dynamic.mean[0].tolist()
     made = draw_codes(loaded, static, dynamic, "cpu", silent)
     assert np.abs(made.frames[0].astype(int) - clip.reconstruction).max() <= 1
-    arrays, _ = arrays_and_answer(imagined_results(made, loaded, {}, silent, "given codes"))
+    arrays, _ = arrays_and_answer(imagined_results(made, loaded, {}, "given codes"))
     assert_allclose(arrays["static"], static)
     assert_allclose(arrays["dynamic"], dynamic)
 
@@ -172,9 +172,7 @@ def test_the_future_of_a_clip_is_that_of_the_models_motion(vae):
 
 
 def test_one_future_has_no_axis_of_samples_and_no_spread(vae):
-    arrays, answer = arrays_and_answer(
-        future_results(foresee(vae, filmed(vae), 5, 1, None, "cpu", silent), vae, silent)
-    )
+    arrays, answer = arrays_and_answer(future_results(foresee(vae, filmed(vae), 5, 1, None, "cpu", silent), vae))
     assert arrays["frames"].shape == (19, 64, 64, 3)
     assert arrays["dynamic"].shape == (19, 2)
     assert int(arrays["observed"]) == 14
@@ -184,7 +182,7 @@ def test_one_future_has_no_axis_of_samples_and_no_spread(vae):
 
 def test_samples_differ_from_the_last_observed_frame_on_and_their_spread_says_how_much(vae):
     future = foresee(vae, filmed(vae), 5, 3, 7, "cpu", silent)
-    arrays, answer = arrays_and_answer(future_results(future, vae, silent))
+    arrays, answer = arrays_and_answer(future_results(future, vae))
     assert arrays["frames"].shape == (3, 19, 64, 64, 3)
     spread = np.array(answer["spread"])
     assert_allclose(spread, arrays["dynamic"].std(0), atol=1e-6)

@@ -16,14 +16,11 @@ from worker.movies import enlarge
 from worker.sheets import (
     AHEAD,
     COLUMNS,
-    EDGE,
     HEADING,
     LINE,
     MARGIN,
     SEEN,
-    clips_movie,
     clips_png,
-    future_movie,
     future_png,
     spread_out,
 )
@@ -103,17 +100,3 @@ def test_observed_frames_lie_above_a_rule_and_predicted_ones_below_another(count
     assert {colour_of(0, frame) for frame in range(5)} <= above
     assert not {colour_of(0, frame) for frame in range(5, 14)} & above
     assert {colour_of(clip, frame) for clip in range(count) for frame in range(5, 14)} <= below
-
-
-def test_clips_move_side_by_side():
-    picture = clips_movie(clips_of(3, 6), 128)(4)
-    assert {colour_of(clip, 4) for clip in range(3)} <= told(picture)
-    assert colour_of(0, 3) not in told(picture)
-    assert picture.shape[0] == picture.shape[1]
-
-
-def test_a_moving_futures_edge_tells_the_observed_from_the_predicted():
-    draw = future_movie(future_of(2), 640)
-    assert tuple(draw(4)[0, 0]) == SEEN
-    assert tuple(draw(5)[EDGE - 1, 0]) == AHEAD
-    assert draw(0).shape == draw(13).shape
