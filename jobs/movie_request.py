@@ -2,11 +2,11 @@
 
 from typing import Annotated, ClassVar, Literal, cast, get_args
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from jobs.request_parts import BATCH, INTERACTIVE, Content, Request
 
-SHORT = 8_000_000  # bytes of arrays, a few hundred frames: a longer movie is not to hold up a slider
+SHORT = 10_000_000  # bytes of arrays, some 400 frames of 64 pixels twice: a longer movie is not to hold up a slider
 
 Moving = Literal["mp4", "webp", "gif"]
 Filmed = Literal["encode", "swap", "sample", "interpolate", "predict", "decode"]
@@ -20,14 +20,15 @@ def filmed(kind: str) -> Filmed | None:
 
 
 class MovieRequest(Request):
-    """One movie of a finished job; nobody names such a job, and none is listed."""
+    """One movie of a finished job, to be added to that job's results; nobody sees the job that draws it."""
 
     queue: ClassVar[str] = INTERACTIVE
-    listed: ClassVar[bool] = False
+    no_result_of: ClassVar[frozenset[str]] = frozenset({"model", "size"})
     kind: Literal["movie"] = "movie"
+    parent: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
     of: Filmed
-    arrays: Content  # the job's npz
-    size: Annotated[int, Field(ge=0, description="bytes of the arrays")]
+    arrays: Content  # the parent's npz
+    size: Annotated[int, Field(ge=0, description="bytes of the arrays, unpacked")] = 0
     format: Moving
 
     @property

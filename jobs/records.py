@@ -21,7 +21,7 @@ from jobs.artifacts import Artifact
 from jobs.errors import Problem, QueueFull, TooManyJobs, WorkerLost, WrongValue
 from jobs.events import PREFIX, TERMINAL
 from jobs.logs import current_request
-from jobs.requests import JobRequest, parse_request
+from jobs.requests import JobRequest, MovieRequest, parse_request
 from jobs.settings import Settings
 from jobs.tracing import current_traceparent
 
@@ -162,12 +162,12 @@ class JobStore:
             "cancel": "0",
             "asked_by": current_request(),
             "traceparent": current_traceparent(),
+            "parent": request.parent if isinstance(request, MovieRequest) else "",
         }
         pairs = [part for pair in fields.items() for part in pair]
         limits = (self.settings.queue_limit, most or 0)
-        listed = "1" if request.listed else "0"
         created = self._run(
-            transitions.CREATE, job_id, fingerprint, request.waits_in, owner, *limits, callback or "", listed, *pairs
+            transitions.CREATE, job_id, fingerprint, request.waits_in, owner, *limits, callback or "", *pairs
         )
         if created == "full":
             raise queue_full(request.waits_in, self.settings.queue_limit)

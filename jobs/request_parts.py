@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-INTERACTIVE, BATCH = "interactive", "batch"  # the queues that are always served: latent queries, and video
+INTERACTIVE, BATCH = "interactive", "batch"  # the queues that are always served: what a person waits for, and video
 TRAINING = "training"  # served where training is enabled; its jobs take minutes or hours
 QUEUES = (INTERACTIVE, BATCH, TRAINING)
 SERVED = (INTERACTIVE, BATCH)
@@ -81,7 +81,6 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     queue: ClassVar[str]
-    listed: ClassVar[bool] = True  # among its owner's jobs, and counted as one of them
     no_result_of: ClassVar[frozenset[str]] = frozenset({"model"})  # fields that change nothing of what comes out
     kind: str
     model: str

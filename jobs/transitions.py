@@ -40,13 +40,15 @@ local function count(fields, status)
 end
 
 local function finish(id, key, status, ttl)
+  local fields = redis.call('HMGET', key, 'fingerprint', 'kind', 'started', 'problem', 'owner', 'parent')
+  -- What was made is the parent's, and goes with it; this record only has to tell those who wait how it ended.
+  if fields[6] and fields[6] ~= '' then ttl = math.min(tonumber(ttl), 60) end
   local expires = string.format('%.6f', tonumber(now) + tonumber(ttl))
   redis.call('HSET', key, 'status', status, 'ended', now, 'expires', expires, 'execution', '')
   redis.call('ZREM', prefix .. 'running', id)
   publish(id, 'status', {status = status})
   redis.call('EXPIRE', key, ttl)
   redis.call('EXPIRE', prefix .. 'events:' .. id, ttl)
-  local fields = redis.call('HMGET', key, 'fingerprint', 'kind', 'started', 'problem', 'owner')
   local fingerprint = prefix .. 'fingerprint:' .. fields[1]
   if redis.call('GET', fingerprint) == id then redis.call('EXPIRE', fingerprint, ttl) end
   redis.call('EXPIRE', prefix .. 'gone:' .. id, 2 * tonumber(ttl) + 60)
@@ -58,9 +60,9 @@ local function finish(id, key, status, ttl)
 end
 """.replace("BUCKETS", ", ".join(map(str, SECONDS)))
 
-# ARGV: prefix, id, fingerprint, queue, owner, limit of the queue, limit of the owner (0: none), callback or '', whether
-# it is one of the owner's jobs ('1'), then fields and values of the record. Answers the id of the job that was made or
-# found, or full, busy or crowded.
+# ARGV: prefix, id, fingerprint, queue, owner, limit of the queue, limit of the owner (0: none), callback or '', then
+# fields and values of the record. Answers the id of the job that was made or found, or full, busy or crowded. What is
+# made for another job's results (`parent`) is not among the owner's jobs.
 CREATE = (
     _PRELUDE
     + """
@@ -87,12 +89,12 @@ if tonumber(ARGV[7]) > 0 and redis.call('SCARD', prefix .. 'active:' .. owner) >
 end
 if redis.call('ZCARD', prefix .. 'queued:' .. queue) >= tonumber(ARGV[6]) then return 'full' end
 local key = prefix .. 'job:' .. id
-redis.call('HSET', key, 'status', 'queued', 'created', now, unpack(ARGV, 10))
+redis.call('HSET', key, 'status', 'queued', 'created', now, unpack(ARGV, 9))
 redis.call('SET', fingerprint, id)
-redis.call('SET', prefix .. 'gone:' .. id, owner)
 redis.call('ZADD', prefix .. 'queued:' .. queue, now, id)
-if ARGV[9] == '1' then
-  redis.call('SADD', prefix .. 'active:' .. owner, id)
+redis.call('SADD', prefix .. 'active:' .. owner, id)
+if redis.call('HGET', key, 'parent') == '' then
+  redis.call('SET', prefix .. 'gone:' .. id, owner)
   redis.call('ZADD', prefix .. 'jobs:' .. owner, time[1] .. string.format('%06d', tonumber(time[2])), id)
 end
 if callback ~= '' then redis.call('SADD', prefix .. 'callbacks:' .. id, callback) end
@@ -149,11 +151,27 @@ return 'go'
 """
 )
 
+_GIVE_TO_PARENT = """
+local function give_to_parent(key, made)
+  local parent = redis.call('HGET', key, 'parent')
+  if not parent or parent == '' then return end
+  local fields = redis.call('HMGET', prefix .. 'job:' .. parent, 'status', 'results')
+  if fields[1] ~= 'succeeded' then return end
+  local results = cjson.decode(fields[2])
+  for media_type, artifact in pairs(made) do
+    results[media_type] = artifact
+    redis.call('ZADD', prefix .. 'uses:' .. artifact.sha256, now, 'job:' .. parent)
+  end
+  redis.call('HSET', prefix .. 'job:' .. parent, 'results', cjson.encode(results))
+end
+"""
+
 # ARGV: prefix, id, execution, ttl, status, results, problem, lasting. The compare-and-set: only the execution that
 # holds the job may end it. A job that was asked to stop does not succeed any more. Answers the state reached, or
 # refused.
 END = (
     _PRELUDE
+    + _GIVE_TO_PARENT
     + """
 local id = ARGV[2]
 local key = prefix .. 'job:' .. id
@@ -164,6 +182,7 @@ if fields[3] == '1' then status = 'canceled' end
 if status == 'succeeded' then
   redis.call('HSET', key, 'results', ARGV[6], 'progress', '1', 'stage', 'done')
   publish(id, 'result', {results = cjson.decode(ARGV[6])})
+  give_to_parent(key, cjson.decode(ARGV[6]))
 elseif status == 'failed' then
   redis.call('HSET', key, 'problem', ARGV[7], 'lasting', ARGV[8])
 end

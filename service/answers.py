@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from jobs.artifacts import Artifact
-from jobs.errors import Canceled, Gone, NotAcceptable, NotFinished
+from jobs.errors import Canceled, Gone, NotAcceptable, NotFinished, QueueFull, TooManyJobs
 from jobs.records import JobRecord
 from service.movies import with_movie
 from service.negotiation import KINDS, MEDIA_TYPES, Preference, check_range, choose, etag, not_modified
@@ -33,7 +33,8 @@ async def answer_submission(
         headers["Preference-Applied"] = prefer.applied
     if prefer.wait is not None and record.ended_at_all:
         left = max(0.0, wait - (time.monotonic() - began))
-        with contextlib.suppress(NotFinished):  # its movie is on its way
+        # Where that happens the job is done all the same, and only its movie is not there (yet).
+        with contextlib.suppress(NotFinished, QueueFull, TooManyJobs):
             response = await result_response(parts, request, record, wanted, cache, left)
             for name, value in headers.items():
                 response.headers[name] = value

@@ -41,18 +41,35 @@ def submit(
         record = parts.store.get(earlier)
         if record is not None:
             return record
+    return make(parts, owner, request, files, callback, claim)
+
+
+def make(
+    parts: Parts,
+    owner: str,
+    request: JobRequest,
+    files: Sequence[FormFile] = (),
+    callback: str | None = None,
+    claim: Claim | None = None,
+) -> JobRecord:
+    """Make the job of a request and publish its files, or return the job that there is. Blocking.
+
+    Raises:
+        Problem: the queue is full, the owner has as many jobs as may be, or the claimed key is another request's.
+
+    """
     job_id = parts.store.new_id()
     parts.store.pin(job_id, request.inputs)
     fresh = [file.writer.sha256 for file in files if not parts.artifacts.exists(file.writer.sha256)]
     try:
         for file in files:
             file.writer.publish()
-        record = create(parts, job_id, request, owner, callback)
+        record = _create(parts, job_id, request, owner, callback)
         if claim is not None:
             claim.keep(request.fingerprint(owner), record.id)
     except (RedisError, Problem):
         with contextlib.suppress(StorageUnavailable):  # the sweeper finds what stays
-            for sha256 in _unused(parts, job_id, fresh):
+            for sha256 in _unused(parts, job_id, request.inputs, fresh):
                 parts.artifacts.delete(sha256)
         raise
     if record.id != job_id:
@@ -63,17 +80,16 @@ def submit(
     return record
 
 
-def _unused(parts: Parts, job_id: str, fresh: list[str]) -> list[str]:
-    """Return the files of a request that came to nothing, without those that another one has sent meanwhile, too."""
+def _unused(parts: Parts, job_id: str, inputs: list[str], fresh: list[str]) -> list[str]:
+    """Return the files of a request that came to nothing, without those that somebody else uses meanwhile, too."""
     try:
-        return parts.store.release(f"job:{job_id}", fresh)
+        return parts.store.release(f"job:{job_id}", inputs)
     except RedisError:
         return fresh  # whoever else sent them fares no better
 
 
-def create(parts: Parts, job_id: str, request: JobRequest, owner: str, callback: str | None = None) -> JobRecord:
-    """Make the job, whose inputs are pinned, or return the one that there is, if its files are. Blocking."""
-    most = parts.most_jobs(owner) if request.listed else None
+def _create(parts: Parts, job_id: str, request: JobRequest, owner: str, callback: str | None) -> JobRecord:
+    most = parts.most_jobs(owner)
     record = parts.store.create_once(job_id, request, owner, most=most, callback=callback)
     if record.status == "succeeded" and not all(parts.artifacts.exists(one) for one in record.artifacts):
         parts.store.forget_fingerprint(record)  # somebody emptied the folder: make it again

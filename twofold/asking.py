@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -89,7 +89,9 @@ def answer(server: Answering, job: Job, output: Sequence[Path], as_json: bool) -
     """Wait for a job, write the files that were asked for, and say what came out."""
     done = watch(server, job, as_json)
     for path in output:
-        _write(path, server.result(done, representation_of(path)))
+        with _drawing(path, as_json):
+            content = server.result(done, representation_of(path))
+        _write(path, content)
     said = json.loads(server.result(done, "json"))
     if as_json:
         print(json.dumps({"job": done.id, "written": [str(path) for path in output], **said}))
@@ -100,6 +102,12 @@ def answer(server: Answering, job: Job, output: Sequence[Path], as_json: bool) -
         console.print(f"wrote {path} ({path.stat().st_size / 1000:,.0f} kB)", highlight=False)
     if not output:
         console.print("-o FILE keeps the result: .npz .json .png and, for clips, .mp4 .webp .gif", highlight=False)
+
+
+def _drawing(path: Path, as_json: bool) -> AbstractContextManager[object]:
+    """Say meanwhile that a representation is being made: a movie takes its time."""
+    console = Console(stderr=True)
+    return nullcontext() if as_json or not console.is_terminal else console.status(f"drawing {path}")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -8,7 +8,7 @@ import typer
 
 
 class Queue(StrEnum):
-    """What a worker works on: latent queries, video, or training."""
+    """What a worker works on: what a person waits for, video, or training."""
 
     INTERACTIVE = "interactive"
     BATCH = "batch"

@@ -85,7 +85,7 @@ def read_job(job_id: JobPath, parts: PartsDep, owner: OwnerDep) -> Response:
             "headers": ALL_ABOUT_A_RESULT,
         },
         **described_parts(*KINDS),
-        **described(400, 401, 403, 404, 406, 409, 410, 413, 415, 422, 500, 503, 507),
+        **described(400, 401, 403, 404, 406, 409, 410, 413, 415, 422, 429, 500, 503, 507),
     },
     openapi_extra={"parameters": [RANGE, IF_NONE_MATCH]},
 )
@@ -98,7 +98,8 @@ async def read_result(
 ) -> Response:
     """Return a finished job's result in the representation that Accept or `format` names.
 
-    A movie is drawn when it is first asked for; one that takes longer than half a minute is a 409 until it is there.
+    A movie is drawn when it is first asked for, and counts as a job while it is; one that takes longer than half a
+    minute is a 409 until it is there.
     """
     record = await run_in_threadpool(find_job, parts, owner, job_id)
     return await result_response(parts, request, record, wanted_format(record.kind, request, format))

@@ -1,20 +1,38 @@
 """Movies of results: drawn when somebody asks for one, by a job that is nobody's, and deleted with what they show."""
 
+import io
 import json
 import threading
+import time
+import zipfile
 
 import pytest
 
 from jobs.errors import InternalError
+from jobs.events import PREFIX
 from jobs.movie_request import MOVIES, SHORT
 from tests.service.conftest import MP4, PNG
 
 DRAWN = b"\x00\x00\x00\x18ftypisom" + b"drawn" * 500
-STORED = {"application/json": b"{}", "application/x-npz": b"PK\x03\x04" + bytes(100), "image/png": PNG}
+
+
+def arrays(size):
+    """An archive of so many bytes, which hardly take any room in it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("frames.npy", bytes(size))
+    return buffer.getvalue()
+
+
+STORED = {"application/json": b"{}", "application/x-npz": arrays(1000), "image/png": PNG}
 
 
 @pytest.fixture
 def finished(served):
+    return finish(served)
+
+
+def finish(served):
     job_id = served.job(served.encode())
     served.work(job_id, STORED)
     return job_id
@@ -97,13 +115,13 @@ def test_a_request_that_waits_for_a_movie_waits_for_both_jobs_together(served):
     assert (answer.status_code, answer.json()["status"]) == (202, "succeeded")
 
 
-def test_drawing_is_no_job_of_the_owners(served, finished, monkeypatch):
+def test_nobody_sees_the_job_that_draws(served, finished, monkeypatch):
     monkeypatch.setattr("service.movies.PATIENCE", 0.05)
     result(served, finished)
     (movie,) = waiting(served)
     assert (movie.kind, movie.queue, movie.owner) == ("movie", "interactive", "local")
     assert [job["id"] for job in served.http.get("/jobs").json()["jobs"]] == [finished]
-    assert served.store.num_active("local") == 0
+    assert served.store.num_active("local") == 1, "but it counts while it is drawn"
     for answer in (served.http.get(f"/jobs/{movie.id}"), served.http.delete(f"/jobs/{movie.id}")):
         assert answer.status_code == 404
 
@@ -111,9 +129,13 @@ def test_drawing_is_no_job_of_the_owners(served, finished, monkeypatch):
 def test_a_long_movie_waits_with_the_clips(served, monkeypatch):
     monkeypatch.setattr("service.movies.PATIENCE", 0.05)
     job_id = served.job(served.encode())
-    served.work(job_id, {**STORED, "application/x-npz": bytes(SHORT + 1)})
+    served.work(job_id, {**STORED, "application/x-npz": arrays(SHORT + 1)})
     result(served, job_id)
     assert [movie.queue for movie in waiting(served)] == ["batch"]
+
+
+def files(served):
+    return [path for path in served.settings.artifact_dir.rglob("*") if path.is_file()]
 
 
 def test_a_purge_deletes_what_was_drawn_and_stops_what_is_being_drawn(served, finished, monkeypatch):
@@ -123,19 +145,30 @@ def test_a_purge_deletes_what_was_drawn_and_stops_what_is_being_drawn(served, fi
     monkeypatch.setattr("service.movies.PATIENCE", 0.05)
     result(served, finished, "gif")
     assert len(waiting(served)) == 1
-    assert any(path.read_bytes() == DRAWN for path in served.settings.artifact_dir.rglob("*") if path.is_file())
+    assert any(path.read_bytes() == DRAWN for path in files(served))
     assert served.http.delete(f"/jobs/{finished}?purge=true").status_code == 200
     assert waiting(served) == []
-    assert [path for path in served.settings.artifact_dir.rglob("*") if path.is_file()] == []
+    assert files(served) == []
     assert result(served, finished).status_code == 410
 
 
-def test_a_movie_of_arrays_that_are_gone_is_410_and_one_that_fails_tells_why(served, finished):
+def test_a_movie_lives_as_long_as_its_job_and_the_job_that_drew_it_is_soon_forgotten(served, finished):
+    worker = drawn(served)
+    result(served, finished)
+    worker.join()
+    assert set(served.store.get(finished).results) == {*STORED, "video/mp4"}
+    redis = served.store.redis
+    lives = {key: redis.ttl(key) for key in redis.scan_iter(f"{PREFIX}job:*")}
+    assert sorted(ttl > 60 for ttl in lives.values()) == [False, True]
+    assert max(lives.values()) <= served.settings.result_ttl
+
+
+def test_a_drawing_that_fails_tells_why_and_is_tried_again(served, finished):
     def fail() -> None:
         while not (jobs := waiting(served)):
-            pass
-        served.store.begin(jobs[0].id, "attempt")
-        served.store.fail(jobs[0].id, "attempt", InternalError("it broke"))
+            time.sleep(0.01)
+        assert served.store.begin(jobs[0].id, "attempt")
+        assert served.store.fail(jobs[0].id, "attempt", InternalError("it broke"))
 
     worker = threading.Thread(target=fail)
     worker.start()
@@ -143,10 +176,57 @@ def test_a_movie_of_arrays_that_are_gone_is_410_and_one_that_fails_tells_why(ser
     worker.join()
     assert (answer.status_code, answer.json()["detail"]) == (500, "it broke")
     worker = drawn(served)
-    assert result(served, finished).content == DRAWN, "what may go better is tried again"
+    assert result(served, finished).content == DRAWN
     worker.join()
+    assert served.http.delete(f"/jobs/{finished}?purge=true").status_code == 200
+    assert files(served) == []
+
+
+def test_a_movie_of_what_is_gone_is_410(served, finished):
     served.artifacts.delete(served.store.get(finished).results["application/x-npz"].sha256)
     assert result(served, finished, "gif").status_code == 410
+    assert waiting(served) == []
+
+
+def test_a_job_that_is_purged_while_somebody_waits_for_its_movie_leaves_nothing(served, finished):
+    answers = []
+    reader = threading.Thread(target=lambda: answers.append(result(served, finished)))
+    reader.start()
+    while not (jobs := waiting(served)):
+        time.sleep(0.01)
+    assert served.store.begin(jobs[0].id, "attempt")
+    assert served.http.delete(f"/jobs/{finished}?purge=true").status_code == 200
+    made = {"video/mp4": served.artifacts.write(DRAWN)}
+    assert not served.store.commit(jobs[0].id, "attempt", made), "it was told to stop"
+    reader.join()
+    assert answers[0].status_code == 410
+
+
+def test_nobody_waits_longer_for_a_movie_than_the_operator_allows(make_served):
+    served = make_served(wait_max=0.1)
+    began = time.monotonic()
+    assert result(served, finish(served)).status_code == 409
+    assert time.monotonic() - began < 10
+
+
+def test_drawing_counts_against_the_limits(make_served):
+    served = make_served(queue_limit=1)
+    job_id = finish(served)
+    served.http.get("/latent-grid?seed=1&wait=0").raise_for_status()
+    answer = result(served, job_id)
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/queue-full")
+    assert answer.headers["Retry-After"]
+
+    def encode() -> None:
+        while not (jobs := served.store.queued("batch")):
+            time.sleep(0.01)
+        served.work(jobs[0], STORED)
+
+    worker = threading.Thread(target=encode)
+    worker.start()
+    answer = served.encode(b"GIF89a another clip", headers={"Prefer": "wait=20", "Accept": "video/mp4"})
+    worker.join()
+    assert (answer.status_code, answer.json()["status"]) == (202, "succeeded"), "the job itself is done"
 
 
 def test_a_movie_that_a_job_has_stored_itself_is_given(served):

@@ -92,7 +92,7 @@ def film(run, read):
 
     def content(record, moving):
         stored = record.results[NPZ]
-        movie = run(MovieRequest, of=record.kind, arrays=stored.sha256, size=stored.bytes, format=moving)
+        movie = run(MovieRequest, parent=record.id, of=record.kind, arrays=stored.sha256, format=moving)
         return read(movie, MOVIES[moving])
 
     return content

@@ -78,9 +78,10 @@ def arrays(bench, record):
 def drawn(bench, record, moving):
     """Have a movie of a finished job drawn, by a job as the service asks for it."""
     stored = record.results[NPZ]
-    said = {"of": record.kind, "arrays": stored.sha256, "size": stored.bytes, "format": moving}
+    said = {"parent": record.id, "of": record.kind, "arrays": stored.sha256, "format": moving}
     made = run(bench, MovieRequest(model=record.model, digest=record.digest, **said))
     assert made.status == "succeeded", made.problem
+    assert bench.store.get(record.id).results[MOVIES[moving]] == made.results[MOVIES[moving]], "it is a result then"
     return read(bench, made, MOVIES[moving])
 
 
