@@ -118,13 +118,12 @@ def predict(
         ValueError: the model has no motion, or several futures are asked for without a generator.
 
     """
-    if model.motion is None:
-        raise ValueError("this model has no motion model, so it predicts nothing")
+    motion = model.taught_motion()
     if samples > 1 and generator is None:
         raise ValueError(f"the mean future is one; {samples} different ones are samples and need a generator")
     dynamic = repeat(observed.dynamic.mean[0], "t z -> n t z", n=samples)
     static = repeat(observed.static.mean[0], "s -> n s", n=samples)
-    return model.motion.roll_out(dynamic, static, frames, generator)
+    return motion.roll_out(dynamic, static, frames, generator)
 
 
 @torch.inference_mode()

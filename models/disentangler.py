@@ -44,6 +44,17 @@ class Disentangler(nn.Module, ABC):
         super().__init__()
         self.motion: Motion | None = None  # trained on the codes afterwards, and kept with the model
 
+    def taught_motion(self) -> Motion:
+        """Return its motion.
+
+        Raises:
+            ValueError: it has learnt none.
+
+        """
+        if self.motion is None:
+            raise ValueError("this model has no motion model, so it predicts nothing")
+        return self.motion
+
     @property
     def dynamic_range(self) -> Range:
         """Which dynamic codes this family has: any, those in [-1, 1], or those of length 1."""

@@ -43,8 +43,9 @@ def test_a_clip_is_encoded_and_its_results_are_read_in_parts_and_purged(kept_in_
     answer = post_clip(bucket_http, face_clip)
     assert answer.status_code == 200, answer.text
     job = answer.headers["Location"]
-    record = bucket_http.get(job).json()
-    assert len(s3.names()) == 1 + len(record["results"]), "the clip and each representation"
+    offered = bucket_http.get(job).json()["results"]
+    assert set(offered) == set(FORMATS.values())
+    assert len(s3.names()) == 1 + len({"json", "npz", "png"}), "the clip and what is not drawn on demand"
     assert not (kept_in_bucket.data_dir / "artifacts").exists()
     assert not list((kept_in_bucket.data_dir / "incoming").iterdir()), "nothing stays on the local disk"
 
@@ -71,6 +72,7 @@ def test_a_clip_is_encoded_and_its_results_are_read_in_parts_and_purged(kept_in_
         beyond = bucket_http.get(f"{job}/result", params={"format": name}, headers={"Range": f"bytes={size}-"})
         assert beyond.status_code == 416
 
+    assert len(s3.names()) == 1 + len({"json", "npz", "png", "mp4"})
     assert bucket_http.delete(job, params={"purge": "true"}).status_code == 200
     assert s3.names() == []
     assert bucket_http.get(f"{job}/result").status_code == 410

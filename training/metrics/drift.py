@@ -48,14 +48,13 @@ def drift(model: Disentangler, digits: MovingDigits, observed: int, clips: int, 
         ValueError: the model has no motion.
 
     """
-    if model.motion is None:
-        raise ValueError("this model has no motion model, so it predicts nothing")
+    motion = model.taught_motion()
     generator = torch.Generator().manual_seed(seed)
     actors, paths = digits.cast(clips, generator), digits.paths(clips, observed, generator)
     seen = rearrange(digits.draw_clips(actors, paths), "n t h w c -> n t c h w").float() / 255
     device = next(model.parameters()).device
     codes = model.encode(seen.to(device))
-    future = model.motion.roll_out(codes.dynamic.mean, codes.static.mean, max(AHEAD))[:, torch.tensor(AHEAD) - 1]
+    future = motion.roll_out(codes.dynamic.mean, codes.static.mean, max(AHEAD))[:, torch.tensor(AHEAD) - 1]
     frames = torch.cat(
         [as_bytes(model.decode(codes.static[clip : clip + 1], future[clip : clip + 1])) for clip in range(clips)]
     )

@@ -59,20 +59,19 @@ def futures(
         ValueError: the model has no motion.
 
     """
-    if model.motion is None:
-        raise ValueError("this model has no motion model, so it predicts nothing")
+    motion = model.taught_motion()
     device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
     numbers = clips.with_runs(observed + ahead)
     made: dict[str, list[UInt8[Tensor, "b t c h w"]]] = {"predicted": [], "held": [], "own codes": []}
     true, covered, spread = [], [], []
-    std = model.motion.get_buffer("dynamic_std")
+    std = motion.get_buffer("dynamic_std")
     for first in progress.track(range(0, count, BATCH), description="predicting"):
         turns = range(first, min(first + BATCH, count))
         runs = [clips.run(numbers[turn % len(numbers)], observed + ahead, generator) for turn in turns]
         batch = torch.stack(runs).to(device)
         codes = model.encode(batch[:, :observed])
         later = model.encode_dynamic(batch).mean[:, observed:]
-        future = model.motion.roll_out(codes.dynamic.mean, codes.static.mean, ahead)
+        future = motion.roll_out(codes.dynamic.mean, codes.static.mean, ahead)
         for name, dynamic in (
             ("predicted", future),
             ("held", codes.dynamic.mean[:, -1:].expand(-1, ahead, -1)),
@@ -80,7 +79,7 @@ def futures(
         ):
             made[name].append(as_bytes(model.decode(codes.static, dynamic)))
         true.append(as_bytes(batch[:, observed:]))
-        samples = sample_futures(model.motion, codes, ahead, first)
+        samples = sample_futures(motion, codes, ahead, first)
         within = within_central(samples, later).float()
         used = (later.std(1, keepdim=True) > 0.2 * std).float() if ahead > 1 else torch.ones_like(within[:, :1])
         covered.append(torch.stack([(within * used).sum((0, 2)), used.expand_as(within).sum((0, 2))]).cpu())
@@ -127,9 +126,8 @@ def future_frames(
         ValueError: the model has no motion.
 
     """
-    if model.motion is None:
-        raise ValueError("this model has no motion model, so it predicts nothing")
+    motion = model.taught_motion()
     codes = [model.encode(run[None, :observed]) for run in runs]
     dynamic, static = (torch.cat([getattr(one, part).mean for one in codes]) for part in ("dynamic", "static"))
-    future = model.motion.roll_out(dynamic, static, max(ahead))[:, [step - 1 for step in ahead]]
+    future = motion.roll_out(dynamic, static, max(ahead))[:, [step - 1 for step in ahead]]
     return torch.stack([as_bytes(decode_in_chunks(model, one.static, z)) for one, z in zip(codes, future, strict=True)])
