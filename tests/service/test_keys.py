@@ -1,5 +1,7 @@
 """Keys: who comes in, decided before a body is read; what each one sees; how much of everything is each one's."""
 
+import io
+import zipfile
 from contextlib import ExitStack
 
 import httpx
@@ -137,6 +139,24 @@ def test_a_key_has_so_many_jobs_at_once_and_another_key_is_not_the_poorer(keyed,
     assert carol.encode(stride="3").status_code == 202
     assert carol.http.delete(f"/jobs/{jobs[1]}").status_code == 200
     assert carol.encode(stride="4").status_code == 202
+
+
+def test_drawing_a_movie_is_one_of_a_keys_jobs_and_the_movie_is_its_owners(keyed, person, bob):
+    carol = person("carol", max_jobs=1)
+    job = carol.encode().json()["id"]
+    arrays = io.BytesIO()
+    zipfile.ZipFile(arrays, "w").close()
+    keyed.work(job, {"application/json": b"{}", "application/x-npz": arrays.getvalue()})
+    movie = f"/jobs/{job}/result?format=mp4"
+    other = carol.encode(stride="2").json()["id"]
+    refused = carol.http.get(movie)
+    assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many-jobs")
+    assert refused.headers["Retry-After"] == "5"
+    assert carol.http.delete(f"/jobs/{other}").status_code == 200
+    worker = keyed.work_next({"video/mp4": MP4})
+    assert carol.http.get(movie).content == MP4
+    worker.join()
+    assert bob.http.get(movie).status_code == 404
 
 
 def test_over_the_limit_of_jobs_a_body_is_not_read(keyed, person):
