@@ -60,7 +60,9 @@ def make(
     """
     job_id = parts.store.new_id()
     parts.store.pin(job_id, request.inputs)
+    # What a request that comes to nothing may take with it: files that it brought, or what its pin alone has kept.
     fresh = [file.writer.sha256 for file in files if not parts.artifacts.exists(file.writer.sha256)]
+    kept = fresh if files else request.inputs
     try:
         for file in files:
             file.writer.publish()
@@ -69,7 +71,7 @@ def make(
             claim.keep(request.fingerprint(owner), record.id)
     except (RedisError, Problem):
         with contextlib.suppress(StorageUnavailable):  # the sweeper finds what stays
-            for sha256 in _unused(parts, job_id, request.inputs, fresh):
+            for sha256 in _unused(parts, job_id, kept, fresh):
                 parts.artifacts.delete(sha256)
         raise
     if record.id != job_id:
@@ -80,10 +82,10 @@ def make(
     return record
 
 
-def _unused(parts: Parts, job_id: str, inputs: list[str], fresh: list[str]) -> list[str]:
+def _unused(parts: Parts, job_id: str, kept: list[str], fresh: list[str]) -> list[str]:
     """Return the files of a request that came to nothing, without those that somebody else uses meanwhile, too."""
     try:
-        return parts.store.release(f"job:{job_id}", inputs)
+        return parts.store.release(f"job:{job_id}", kept)
     except RedisError:
         return fresh  # whoever else sent them fares no better
 

@@ -71,7 +71,7 @@ class Connection:
         until = time.monotonic() + self.timeout
         while True:
             try:
-                return (await self._ask("GET", path, patient=True, params=wanted)).content
+                return (await self._ask("GET", path, patient=True, until=until, params=wanted)).content
             except NotFinished:
                 if time.monotonic() > until or (await self.job(job)).status != "succeeded":
                     raise

@@ -170,6 +170,8 @@ def cancel_job(
     if purge == "true":
         forget_movies(parts, record)
     outcome, record = end(parts, record, purge == "true")
+    if purge == "true":
+        forget_movies(parts, record)  # once more: somebody may have asked for one in between
     if outcome == "finished" and purge == "false":
         raise AlreadyFinished(f"job {job_id} is {record.status}; ?purge=true deletes it and its results")
     return _view(parts, record, 202 if outcome == "asked" else 200)

@@ -23,7 +23,7 @@ export function downloads(job, name) {
 }
 
 // A movie is drawn when it is first asked for: until a long one is there, half a minute's asking is answered with 409.
-async function drawn(path) {
+export async function drawn(path) {
   for (let tries = 40; ; tries -= 1) {
     try {
       return await ask(path);

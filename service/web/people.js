@@ -1,8 +1,8 @@
 // New identities from the prior; each may become a source like any clip.
 
-import { ask, json, post } from "./api.js";
+import { json, post } from "./api.js";
 import { arraysOf } from "./codes.js";
-import { downloads } from "./downloads.js";
+import { downloads, drawn } from "./downloads.js";
 import { button, element, problemNote } from "./elements.js";
 import { remember, rememberPlace } from "./memory.js";
 import { drawFrame, frameCanvas, player } from "./pictures.js";
@@ -55,12 +55,16 @@ export async function people(place, { model, params, onLeave, onSource }) {
     const clock = player(length, RATE, (frame) => drawFrame(canvas, frames, frame));
     const use = button("Use as a source", async () => {
       use.disabled = true;
-      const form = new FormData();
-      form.append("model", model.name);
-      form.append("video", await (await ask(job.results["video/mp4"])).blob(), `seed_${seed}.mp4`);
-      const encoded = await run(outcome, name, "/encode", form);
+      try {
+        const form = new FormData();
+        form.append("model", model.name);
+        form.append("video", await (await drawn(job.results["video/mp4"])).blob(), `seed_${seed}.mp4`);
+        const encoded = await run(outcome, name, "/encode", form);
+        if (encoded && place.isConnected) onSource(encoded);
+      } catch (problem) {
+        outcome.replaceChildren(problemNote(problem));
+      }
       use.disabled = false;
-      if (encoded && place.isConnected) onSource(encoded);
     });
     return { clock, element: element("div", { class: "person" }, canvas, element("span", { class: "name" }, `seed ${seed}`), use,
       element("details", {}, element("summary", {}, "Files"), element("div", { class: "buttons" }, downloads(job, name)))) };

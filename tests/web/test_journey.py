@@ -1,5 +1,6 @@
 """A person's way through the page, on the whole system: upload, timeline, plane, swap, future, back by the address."""
 
+import json
 import re
 import statistics
 from io import BytesIO
@@ -210,6 +211,27 @@ def test_an_identity_that_never_was_becomes_a_source(visit, model):
     assert query(page)["model"] == model
     visit.go("swap")
     assert page.locator(".source", has_text="identity of seed 1").count() == 1
+
+
+def test_a_movie_that_is_slow_is_asked_for_again_and_one_that_cannot_be_drawn_is_told(visit):
+    visit.expected = ("409", "503")
+    page = visit.open("#future")
+    page.click("text=Draw four")
+    page.wait_for_selector(".person")
+    refusals = [(409, "still being drawn"), (503, "the queue is full")]
+
+    def refuse(route):
+        status, detail = refusals.pop(0)
+        told = {"title": "Not now", "status": status, "detail": detail}
+        route.fulfill(status=status, content_type="application/problem+json", body=json.dumps(told))
+
+    page.route("**/result?format=mp4", refuse, times=2)
+    use = page.locator(".person >> nth=0 >> text=Use as a source")
+    use.click()
+    page.wait_for_selector("text=the queue is full")
+    assert refusals == []
+    use.click()
+    page.wait_for_selector(".view.clip[data-shown]")
 
 
 @pytest.mark.parametrize("view", ["future", "plane"])
