@@ -5,14 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.errors import Malformed, NotAcceptable, RangeNotSatisfiable
+from jobs.movie_request import MOVIES, NPZ
 
 MEDIA_TYPES = {
     "json": "application/json",
     "png": "image/png",
-    "webp": "image/webp",
-    "gif": "image/gif",
-    "mp4": "video/mp4",
-    "npz": "application/x-npz",
+    "webp": MOVIES["webp"],
+    "gif": MOVIES["gif"],
+    "mp4": MOVIES["mp4"],
+    "npz": NPZ,
 }
 FORMATS = {media_type: name for name, media_type in MEDIA_TYPES.items()}
 MOVING = ("json", "png", "mp4", "webp", "gif", "npz")

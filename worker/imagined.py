@@ -25,11 +25,6 @@ class Imagined:
     static: Float[Tensor, "who s"]  # of each clip, or, on a path, of each frame
     dynamic: Float[Tensor, "n t z"]
 
-    @property
-    def timestamps(self) -> Float[np.ndarray, " t"]:
-        """When each frame is shown, in seconds."""
-        return np.arange(self.frames.shape[1]) / FPS
-
 
 @torch.inference_mode()
 def sample_clips(

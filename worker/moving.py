@@ -44,17 +44,15 @@ def movie(of: Filmed, arrays: Arrays, moving: Moving, report: Report) -> bytes:
 def scene(of: Filmed, arrays: Arrays) -> tuple[Drawing, Times]:
     """Return what draws a result, and when each of its frames is shown."""
     frames = arrays["frames"]
+    clips = frames if frames.ndim == 5 else frames[None]  # of what may be one clip or several
     match of:
         case "encode":
             return partial(beside, frames, arrays["reconstruction"]), arrays["timestamps"]
         case "swap":
             return partial(matrix, frames, arrays["appearances"], arrays["motions"]), arrays["timestamps"]
         case "predict":
-            clips, observed = frames if frames.ndim == 5 else frames[None], int(arrays["observed"])
-            edge = partial(_told, observed)
-            return partial(grid, clips, edge), arrays["timestamps"]
+            return partial(grid, clips, partial(_told, int(arrays["observed"]))), arrays["timestamps"]
         case "sample" | "interpolate" | "decode":
-            clips = frames if frames.ndim == 5 else frames[None]
             return partial(grid, clips, lambda t: GROUND), np.arange(clips.shape[1]) / FPS
 
 

@@ -188,7 +188,7 @@ def test_a_movie_of_what_is_gone_is_410(served, finished):
     assert waiting(served) == []
 
 
-def test_a_job_that_is_purged_while_somebody_waits_for_its_movie_leaves_nothing(served, finished):
+def test_whoever_waits_for_a_movie_of_a_job_that_is_purged_hears_that_it_is_gone(served, finished):
     answers = []
     reader = threading.Thread(target=lambda: answers.append(result(served, finished)))
     reader.start()
