@@ -234,7 +234,11 @@ class JobStore:
     def purge(self, record: JobRecord) -> list[str]:
         """Forget a job now and return the artifacts that no other job uses, for the caller to delete."""
         self.redis.srem(TO_PURGE, record.id)
-        return _names(self._script(transitions.PURGE)(args=[PREFIX, record.id, *record.artifacts]))
+        return self.abandon(record.id, record.artifacts)
+
+    def abandon(self, job_id: str, artifacts: Iterable[str]) -> list[str]:
+        """Forget a job, also one that has no record yet, and return those of its artifacts that nothing else uses."""
+        return _names(self._script(transitions.PURGE)(args=[PREFIX, job_id, *artifacts]))
 
     def to_purge(self) -> list[str]:
         """Return the jobs that were running when their purge was asked for."""

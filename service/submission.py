@@ -83,9 +83,9 @@ def make(
 
 
 def _unused(parts: Parts, job_id: str, kept: list[str], fresh: list[str]) -> list[str]:
-    """Return the files of a request that came to nothing, without those that somebody else uses meanwhile, too."""
+    """Forget a request that came to nothing, and return its files, without those that somebody else uses meanwhile."""
     try:
-        return parts.store.release(f"job:{job_id}", kept)
+        return parts.store.abandon(job_id, kept)
     except RedisError:
         return fresh  # whoever else sent them fares no better
 

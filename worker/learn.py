@@ -12,14 +12,15 @@ import structlog
 
 from jobs.errors import CannotLearn, NameTaken, Problem, StorageFull
 from jobs.train_request import TrainRequest
-from models.checkpoint import read_config
+from models.checkpoint import CONFIG, read_config
 from training.data.cuts import scene_cuts
 from training.data.errors import DataError, Unreadable
+from training.data.sides import Sides
 from training.data.videos import DIGEST, MAX_FRAMES, SquareVideo, VideoFolder, read_videos
 from training.errors import DiskFull, NonFiniteLoss, NothingLearnt, ResumeMismatch
-from training.own import SAMPLES, Wish, recipe_frames, train_own
+from training.own import SAMPLES, Wish, recipe_frames, show, train_own
 from training.run import RunFolder
-from training.sources import LEAST_FRAMES, SIZE, source_of
+from training.sources import LEAST_FRAMES, SIZE, Source, source_of
 from training.train import Listener, Places
 from worker.arrays import to_json
 from worker.attempt import Stopped, Why
@@ -44,6 +45,8 @@ Telling = Callable[..., None]
 def learn(request: TrainRequest, tools: Tools, report: Telling, again: bool) -> Iterator[tuple[str, Maker]]:
     """Learn a model and give what is told of it; `again` goes on where an attempt before this one was cut off.
 
+    Where that one had written the model, it is measured and told of, and not learnt twice.
+
     Where the asker cancels, what has been learnt becomes a model all the same, and then the job ends as canceled. A
     cancel before the first step leaves no model.
 
@@ -53,19 +56,24 @@ def learn(request: TrainRequest, tools: Tools, report: Telling, again: bool) -> 
     """
     settings = tools.settings
     places = Places(runs=settings.data_dir / "runs", models=settings.own_models_dir, device=tools.device)
-    if (places.models / request.model).exists():
-        raise NameTaken(f"there is a model called {request.model} by now; choose another name")
+    folder, run = places.models / request.model, RunFolder(places.runs / request.model)
+    taken = NameTaken(f"there is a model called {request.model} by now; choose another name")
+    if folder.exists() and not again:
+        raise taken
     wish = Wish(name=request.model, family=request.family, crop=request.crop, minutes=request.minutes)
     told: list[str] = []
     began = time.monotonic()
     try:
         source = source_of(read(request, tools, report))
         teller = Teller(report, told)
-        again = again and RunFolder(places.runs / wish.name).begun_steps() is not None
-        try:
-            folder = train_own(source, wish, places, resume=again, listener=teller.listener())
-        except ResumeMismatch:
-            folder = train_own(source, wish, places, listener=teller.listener())  # what is there is another's
+        if (folder / CONFIG).is_file():
+            if Sides.stated(read_config(folder)) != source.sides:
+                raise taken
+            told.extend(source.found)
+            teller.tell("measuring", MOVED)
+            show(folder, source, run, time.monotonic() - began)
+        else:
+            train(source, wish, places, teller.listener(), run if again else None)
     except NothingLearnt as error:
         teller.end()
         raise CannotLearn(str(error)) from error
@@ -74,12 +82,21 @@ def learn(request: TrainRequest, tools: Tools, report: Telling, again: bool) -> 
     except DataError as error:
         raise CannotLearn(str(error)) from error
     except DiskFull as error:
-        shutil.rmtree(places.models / request.model, ignore_errors=True)  # half a model: its name is free again
+        shutil.rmtree(folder, ignore_errors=True)  # half a model: its name is free again
         raise StorageFull("the server's disk is full; try again later") from error
     log.info("learnt", model=wish.name, seconds=round(time.monotonic() - began))
     teller.end()
-    yield JSON, lambda: to_json(said(folder, request, told, RunFolder(places.runs / wish.name)))
+    yield JSON, lambda: to_json(said(folder, request, told, run))
     yield PNG, (folder / SAMPLES).read_bytes
+
+
+def train(source: Source, wish: Wish, places: Places, listener: Listener, run: RunFolder | None) -> None:
+    """Train, from where an attempt before this one came to, where its run is given."""
+    resume = run is not None and run.begun_steps() is not None
+    try:
+        train_own(source, wish, places, resume=resume, listener=listener)
+    except ResumeMismatch:
+        train_own(source, wish, places, listener=listener)  # what is there is another's
 
 
 def read(request: TrainRequest, tools: Tools, report: Report) -> VideoFolder:

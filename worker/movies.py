@@ -18,8 +18,7 @@ LOOPED_FRAMES = 300  # most frames of a GIF or WebP; longer clips are thinned, f
 PALETTE_BYTES = 600_000  # of pixels that a palette is chosen from; more take long and change nothing
 LEAST_DELAY = 20  # milliseconds; browsers play shorter ones slowly
 TAGS = "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv"  # said, so that no player has to guess
-# Near lossless, for pictures this small. Slower presets gain nothing on flat squares: `veryfast` at 14 took more than
-# twice the time for as many bytes, no nearer to what was drawn.
+# Near lossless, for pictures this small; slower presets take longer and come no nearer to flat squares.
 H264 = {"crf": "18", "preset": "ultrafast", "tune": "animation", "x264-params": TAGS}
 
 Frames = NDArray[np.uint8]  # (t, h, w, 3), or one of them (h, w, 3)

@@ -1,8 +1,8 @@
 """Where decoder processes come from: one process that has loaded what decoding needs, forked anew for every clip.
 
-To load it takes a quarter of a second, more than many a clip takes to decode; to fork takes some milliseconds. The
-nursery itself never sees a clip. Where the system should not be forked like that (anywhere but on Linux), it becomes
-the decoder of one clip itself, and the next clip needs another.
+To load it takes longer than many a clip takes to decode, a fork next to nothing. The nursery itself never sees a clip.
+Where the system should not be forked like that (anywhere but on Linux), it becomes the decoder of one clip itself, and
+the next clip needs another.
 
 What is forked has its parent's layout of memory. So that nobody learns it by trying, a decoder that was ended by a
 signal is the last of its nursery.

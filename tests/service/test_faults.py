@@ -5,6 +5,8 @@ import threading
 import time
 from pathlib import Path
 
+from redis.exceptions import ConnectionError as RedisGone
+
 from jobs.embedded import EmbeddedServer
 from service.waiting import Waiting
 
@@ -42,6 +44,20 @@ def test_who_waits_while_redis_restarts_still_gets_the_result(make_served, tmp_p
     finally:
         redis.stop()
         waiter.join(25)
+
+
+def test_a_job_that_could_not_be_delivered_takes_no_place_of_its_owners(served, monkeypatch):
+    def lost(self, record):
+        raise RedisGone("Redis went away between the record and the queue")
+
+    with monkeypatch.context() as until_then:
+        until_then.setattr("jobs.queue.JobQueue.deliver", lost)
+        assert served.encode().status_code == 503
+    assert not [key for key in served.store.redis.keys("twofold:*") if b":active:" in key or b":job:" in key]
+    assert not served.store.queued("batch")
+    assert not list(served.artifacts.all())
+    job_id = served.job(served.encode())
+    assert served.work(job_id).status == "succeeded", "the same request, made again, is a job of its own"
 
 
 def test_a_stream_whose_client_vanishes_is_given_up(make_served, monkeypatch):

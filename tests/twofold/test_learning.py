@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.progress import Progress
 from safetensors.torch import save_file
 
-from twofold.learning import LearningFailed, own_folder, train_recipe
+from training.data.errors import Unreadable
+from training.own import Wish
+from twofold.learning import LearningFailed, _counting, own_folder, train_clips, train_recipe
 from twofold.samples import write_face_clips
 
 pytestmark = pytest.mark.timeout(900)
@@ -72,6 +75,37 @@ def test_a_folder_without_videos_is_told(tmp_path):
     assert done.returncode == 1
     assert "empty" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_every_video_counts_on_the_bar_also_one_that_cannot_be_read(tmp_path):
+    def read(path, size):
+        if path.name == "broken.mp4":
+            raise Unreadable("cannot be used")
+        return path.name
+
+    with Progress(disable=True) as bar:
+        counted = _counting(read, bar, videos=3)
+        (task,) = bar.tasks
+        assert (task.completed, task.total, task.visible) == (0, 3, True)
+        assert counted(tmp_path / "whole.mp4", 64) == "whole.mp4"
+        with pytest.raises(Unreadable):
+            counted(tmp_path / "broken.mp4", 64)
+        assert (task.completed, task.visible) == (2, True)
+        counted(tmp_path / "last.mp4", 64)
+        assert (task.completed, task.visible) == (3, False), "there is nothing left to wait for"
+
+
+def test_control_c_while_videos_are_read_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    write_face_clips(tmp_path / "clips", count=2)
+    monkeypatch.setenv("TWOFOLD_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr("worker.learn.square_video", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_clips(tmp_path / "clips", Wish(name="mine"))
+    assert not (tmp_path / "data" / "models").exists()
+    assert not (tmp_path / "data" / "runs").exists()
 
 
 def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import training.own
 from jobs import events
 from jobs.connection import connect
 from jobs.train_request import TrainRequest
@@ -146,6 +147,27 @@ def test_an_attempt_after_a_death_goes_on_where_the_first_was(bench, clips, monk
     ended = bench.store.get(record.id)
     assert (ended.status, ended.attempts) == ("canceled", 2)
     assert load_model(bench.shelf.catalogue.find("mine").folder).name == "mine"
+
+
+def test_a_death_after_the_model_was_written_costs_neither_its_name_nor_another_training(bench, clips, monkeypatch):
+    steps = []
+    measure = training.own.measure_clips
+
+    def dies_once(*arguments):
+        monkeypatch.setattr("training.own.measure_clips", measure)
+        raise SystemExit
+
+    monkeypatch.setattr("training.own.measure_clips", dies_once)
+    monkeypatch.setattr("worker.learn.Teller.on_step", lambda self, step, terms, speed: steps.append(step))
+    record = submit(bench, clips)
+    work(bench)
+    assert len(steps) == len(set(steps)), "it was trained once"
+    ended = bench.store.get(record.id)
+    assert (ended.status, ended.attempts) == ("succeeded", 2), ended.problem
+    told = json.loads(read(bench, ended, JSON))
+    assert told["found"][0].startswith("5 videos")
+    assert told["metrics"]["reconstruction_psnr_db"] > 5
+    assert told["digest"] == bench.shelf.catalogue.find("mine").digest
 
 
 def test_a_cancel_while_the_motion_is_taught_is_heard_and_shares_only_rise():
