@@ -59,7 +59,7 @@ class Outbox:
         self.redis = redis
         self._take = redis.register_script(_TAKE)
 
-    def take(self, now: float, most: int = 8) -> list[Due]:
+    def take(self, now: float, most: int) -> list[Due]:
         """Return what is due, and keep it from other senders for a while."""
         answer: Any = self._take(keys=[OUTBOX, TRIES], args=[now, now + HELD, most])
         pairs = zip(answer[::2], answer[1::2], strict=True)

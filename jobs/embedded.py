@@ -158,6 +158,7 @@ class EmbeddedServer:
             "save": "",
             "maxmemory": MEMORY,
             "maxmemory-policy": "noeviction",
+            "stream-node-max-bytes": "512",  # a job's few events would take 4 KiB else
             "daemonize": "no",
         }
         arguments = [word for name, value in options.items() for word in (f"--{name}", value)]

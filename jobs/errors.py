@@ -3,10 +3,10 @@
     TwofoldError
     ├── ConfigurationError           the operator's to fix: no server, a bad setting, two processes on one folder
     └── Problem                      the asker's to read; has a slug, a title and an HTTP status
-        ├── Malformed 400, Unauthorized 401, TrainingOff 403, UnknownThing 404 (UnknownModel, UnknownJob, UnknownPath),
-        │   NotAllowed 405, NotAcceptable 406, UploadTimeout 408, NameTaken 409, Conflict 409 (NotFinished,
-        │   AlreadyFinished, KeyInUse), Gone 410,
-        │   TooLarge 413, NotAMedia 415, RangeNotSatisfiable 416, TooManyJobs 429
+        ├── Malformed 400, Unauthorized 401, Refused 403, TrainingOff 403,
+        │   UnknownThing 404 (UnknownModel, UnknownJob, UnknownPath), NotAllowed 405, NotAcceptable 406,
+        │   UploadTimeout 408, NameTaken 409, Conflict 409 (NotFinished, AlreadyFinished, KeyInUse), Gone 410,
+        │   TooLarge 413, NotAMedia, NotAForm and NotJson 415, RangeNotSatisfiable 416, TooManyJobs 429
         ├── WrongValue, TruncatedBody, EmptyFile, UndecodableMedia (NoVideo, NoFace, TooManyFrames, TooFewFrames,
         │   FrameTooLarge, DecodeTimeout, DecoderCrashed), CannotLearn: 422
         ├── Canceled 409
@@ -31,9 +31,9 @@ class ConfigurationError(TwofoldError):
 class Problem(TwofoldError):
     """A failure with a form: what an asker gets as `application/problem+json`."""
 
-    slug: ClassVar[str] = "problem"
-    title: ClassVar[str] = "Something went wrong"
-    status: ClassVar[int] = 500
+    slug: str = "problem"
+    title: str = "Something went wrong"
+    status: int = 500
     lasting: ClassVar[bool] = False
     known: ClassVar[dict[str, type["Problem"]]] = {}
 
@@ -63,10 +63,15 @@ class Problem(TwofoldError):
 
     @classmethod
     def from_dict(cls, members: Mapping[str, Any]) -> "Problem":
-        """Return the problem that `to_dict` wrote, of its own class where that is known."""
+        """Return the problem that `to_dict` wrote, of its own class where that is known; else it says what they say."""
         slug = str(members.get("type", "")).rsplit("/", 1)[-1]
-        kind = Problem.known.get(slug, InternalError)
-        return kind(str(members.get("detail", "")), errors=members.get("errors", ()))
+        detail, errors = str(members.get("detail", "")), members.get("errors", ())
+        if slug in Problem.known:
+            return Problem.known[slug](detail, errors=errors)
+        other = Problem(detail, errors=errors)
+        other.slug, other.title = slug or cls.slug, str(members.get("title", cls.title))
+        other.status = status if isinstance(status := members.get("status"), int) else cls.status
+        return other
 
     @classmethod
     def for_field(cls, field: str, detail: str) -> Self:
@@ -78,6 +83,24 @@ class TrainingOff(Problem):
     """Models are learnt here on the operator's word only."""
 
     slug, title, status = "training-off", "Training is not enabled", 403
+
+
+class Refused(Problem):
+    """The request comes from somewhere that this server does not serve."""
+
+    slug, title, status = "refused", "Not served to this origin", 403
+
+
+class NotAForm(Problem):
+    """The body is no form."""
+
+    slug, title, status = "not-a-form", "The body is not a form", 415
+
+
+class NotJson(Problem):
+    """The body is no JSON."""
+
+    slug, title, status = "not-json", "The body is not JSON", 415
 
 
 class NameTaken(Problem):

@@ -7,6 +7,7 @@ refused.
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from redis import Redis
 
 from jobs import transitions
 from jobs.artifacts import Artifact
-from jobs.errors import Problem, QueueFull, TooManyJobs, WorkerLost, WrongValue
+from jobs.errors import Problem, QueueFull, TooManyJobs, Unavailable, WorkerLost, WrongValue
 from jobs.events import PREFIX, TERMINAL
 from jobs.logs import current_request
 from jobs.requests import JobRequest, MovieRequest, parse_request
@@ -27,6 +28,7 @@ from jobs.tracing import current_traceparent
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
 TO_PURGE = f"{PREFIX}to-purge"  # jobs to be forgotten as soon as they have ended
+MEMORY_SHARE = 0.9  # of Redis's memory, from which on it takes no new jobs
 
 
 class Beat(StrEnum):
@@ -123,6 +125,7 @@ class JobStore:
         self.redis = redis
         self.settings = settings
         self._scripts: dict[str, Any] = {}
+        self._looked_at, self._crowded = -2.0, False
 
     @staticmethod
     def new_id() -> str:
@@ -141,9 +144,11 @@ class JobStore:
         Raises:
             QueueFull: the queue holds as many jobs as it may.
             TooManyJobs: the owner has as many.
-            WrongValue: too many callbacks wait for this job already.
+            WrongValue: too many callbacks were asked of this job already.
+            Unavailable: the server has hardly any memory left, and keeps that for the jobs there are.
 
         """
+        self._check_memory()
         fingerprint = request.fingerprint(owner)
         fields = {
             "kind": request.kind,
@@ -174,7 +179,8 @@ class JobStore:
         if created == "busy":
             raise too_many_jobs(most or 0)
         if created == "crowded":
-            raise WrongValue.for_field("callback", f"{transitions.MOST_CALLBACKS} callbacks wait for this job already")
+            many = transitions.MOST_CALLBACKS
+            raise WrongValue.for_field("callback", f"{many} callbacks were asked of this job already")
         record = self.get(created)
         assert record is not None, "a record outlives the script that found it"
         return record
@@ -206,6 +212,27 @@ class JobStore:
         """Return how many of an owner's jobs wait or run."""
         return self.redis.scard(f"{PREFIX}active:{owner}")
 
+    def memory(self) -> tuple[int, int]:
+        """Return how many bytes Redis holds, and how many it may hold; 0 where nobody has said."""
+        told = cast(Mapping[str, Any], self.redis.info("memory"))
+        return int(told["used_memory"]), int(told.get("maxmemory", 0))
+
+    def _check_memory(self) -> None:
+        """Refuse new jobs before Redis refuses everything: jobs must be able to end, and to be deleted.
+
+        Raises:
+            Unavailable: less than a tenth of the memory is left.
+
+        """
+        if time.monotonic() > self._looked_at + 1:
+            used, most = self.memory()
+            self._looked_at, self._crowded = time.monotonic(), 0 < most * MEMORY_SHARE < used
+        if self._crowded:
+            raise Unavailable(
+                "the job store is nearly full; nothing was kept, try again when jobs have expired or were deleted",
+                headers={"Retry-After": "60"},
+            )
+
     def totals(self) -> dict[str, float]:
         """Return what has been counted of jobs that ended, by the names that `jobs.transitions` gives."""
         raw = cast(Mapping[bytes, bytes], self.redis.hgetall(f"{PREFIX}totals"))
@@ -223,13 +250,18 @@ class JobStore:
 
     def request_cancel(self, job_id: str, purge: bool = False) -> str:
         """Ask a job to stop: `canceled` (it was queued), `asked` (it runs), `again`, `finished` or `missing`."""
-        if purge:
+        outcome = self._run(transitions.CANCEL, job_id, self.settings.result_ttl)
+        if purge and outcome in ("asked", "again"):
             self.redis.sadd(TO_PURGE, job_id)
-        return self._run(transitions.CANCEL, job_id, self.settings.result_ttl)
+        return outcome
 
     def release(self, user: str, artifacts: Iterable[str]) -> list[str]:
         """Forget a user of artifacts, such as a clip, and return those that nothing else uses."""
         return _names(self._script(transitions.RELEASE)(args=[PREFIX, user, *artifacts]))
+
+    def unpin(self, job_id: str, artifacts: Iterable[str]) -> list[str]:
+        """Say that a job uses artifacts no more, and return those that nothing else uses."""
+        return _names(self._script(transitions.UNPIN)(args=[PREFIX, f"job:{job_id}", *artifacts]))
 
     def purge(self, record: JobRecord) -> list[str]:
         """Forget a job now and return the artifacts that no other job uses, for the caller to delete."""
@@ -301,17 +333,17 @@ class JobStore:
 
     # What the reaper does
 
-    def take_back(self, job_id: str, execution_id: str = "*") -> str:
+    def take_back(self, job_id: str, execution_id: str = "*", *, orderly: bool = False) -> str:
         """Queue again what an attempt gave up (its id) or let lapse (`*`): `queued`, `failed`, `canceled` or `refused`.
 
-        A caller that gets `queued` must hand the job to RQ again; should it die before, the reaper finds that out.
+        A caller that gets `queued` must hand the job to RQ again; should it die before, the reaper finds that out. An
+        `orderly` end, of a worker that was told to stop, is not counted among the deaths that a job may cause.
         """
         settings = self.settings
         lost = WorkerLost(f"the worker died {settings.max_attempts} times on this job; it is not tried again")
         problem = json.dumps(lost.to_dict())
-        return self._run(
-            transitions.TAKE_BACK, job_id, execution_id, settings.result_ttl, settings.max_attempts, problem
-        )
+        limits = (settings.result_ttl, settings.max_attempts)
+        return self._run(transitions.TAKE_BACK, job_id, execution_id, *limits, problem, int(orderly))
 
     def redeliver(self, record: JobRecord) -> bool:
         """Count another delivery of a queued job that its queue has lost; False when it is not so any more."""

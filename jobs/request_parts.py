@@ -6,6 +6,7 @@ Numbers are read strictly, since Python and JSON would take much for a number th
 import hashlib
 import json
 import re
+from numbers import Integral, Real
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -30,8 +31,8 @@ def _whole(value: Any) -> Any:
 
 def _count(value: Any) -> Any:
     """Refuse text too: in JSON a number is a number, and 2.0 is 2, which many a client cannot tell apart."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)  # also one of NumPy's, which a client in Python may give
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
         return int(value)
     raise ValueError(f"expected a whole number, got {value!r:.60}")
@@ -42,8 +43,8 @@ def _decimal(value: Any) -> Any:
         r"[+-]?[0-9]{0,20}\.?[0-9]{1,40}([eE][+-]?[0-9]{1,3})?", value.strip(" ")
     ):
         return float(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return value if isinstance(value, int) else float(value)
     raise ValueError(f"expected a number, got {value!r:.60}")
 
 

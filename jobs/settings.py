@@ -24,9 +24,9 @@ from jobs.bucket_store import check_url as check_bucket_url
 from jobs.errors import ConfigurationError
 
 PREFIX = "TWOFOLD_"
-# Variables that are no settings: the asking commands read the first two, docker compose the next two, the tests the
+# Variables that are no settings: the asking commands read the first two, docker compose the next three, the tests the
 # others, and all who begin with TEST_.
-ELSEWHERE = ("URL", "KEY", "MODELS", "QUEUE_MEMORY", "REQUIRE_DATA", "SCREENSHOTS")
+ELSEWHERE = ("URL", "KEY", "MODELS", "QUEUE_MEMORY", "GPU", "REQUIRE_DATA", "SCREENSHOTS")
 SECRET = frozenset({"redis_url"})
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 

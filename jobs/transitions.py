@@ -74,7 +74,12 @@ if earlier then
   local status = fields[1]
   local alive = (status == 'queued' or status == 'running') and fields[2] ~= '1'
   local over = status == 'succeeded' or (status == 'failed' and fields[3] == '1')
-  if callback ~= '' and over then call_back(earlier, callback) end
+  if callback ~= '' and over then -- so often, for it makes no job and is nobody's to wait for
+    local told = prefix .. 'told:' .. earlier
+    if redis.call('INCR', told) > MOST_CALLBACKS then return 'crowded' end
+    redis.call('EXPIRE', told, math.max(1, redis.call('TTL', prefix .. 'job:' .. earlier)))
+    call_back(earlier, callback)
+  end
   if callback ~= '' and alive then
     local callbacks = prefix .. 'callbacks:' .. earlier
     if redis.call('SCARD', callbacks) >= MOST_CALLBACKS and redis.call('SISMEMBER', callbacks, callback) == 0 then
@@ -110,12 +115,12 @@ BEGIN = (
     + """
 local id = ARGV[2]
 local key = prefix .. 'job:' .. id
-local fields = redis.call('HMGET', key, 'status', 'queue', 'attempts', 'cancel')
+local fields = redis.call('HMGET', key, 'status', 'queue', 'attempts', 'cancel', 'handed_back')
 if not fields[1] then return 'refused' end
 if fields[1] == 'running' then
   local lease = redis.call('ZSCORE', prefix .. 'running', id)
   if fields[4] == '1' or (lease and tonumber(lease) > tonumber(now)) then return 'refused' end
-  if tonumber(fields[3]) >= tonumber(ARGV[5]) then return 'refused' end
+  if tonumber(fields[3]) - tonumber(fields[5] or 0) >= tonumber(ARGV[5]) then return 'refused' end
 elseif fields[1] ~= 'queued' then
   return 'refused'
 end
@@ -217,15 +222,15 @@ return 'finished'
 """
 )
 
-# ARGV: prefix, id, execution or '*', ttl, attempts allowed, problem. Takes a job back from an execution that gave it
-# up (its own id) or went silent ('*', and then only once the lease has run out). Answers queued, failed, canceled or
-# refused.
+# ARGV: prefix, id, execution or '*', ttl, attempts allowed, problem, 1 where the end was orderly. Takes a job back from
+# an execution that gave it up (its own id) or went silent ('*', and then only once the lease has run out). Answers
+# queued, failed, canceled or refused.
 TAKE_BACK = (
     _PRELUDE
     + """
 local id = ARGV[2]
 local key = prefix .. 'job:' .. id
-local fields = redis.call('HMGET', key, 'status', 'execution', 'cancel', 'attempts', 'queue')
+local fields = redis.call('HMGET', key, 'status', 'execution', 'cancel', 'attempts', 'queue', 'handed_back')
 if fields[1] ~= 'running' then
   redis.call('ZREM', prefix .. 'running', id)
   return 'refused'
@@ -240,7 +245,9 @@ if fields[3] == '1' then
   finish(id, key, 'canceled', ARGV[4])
   return 'canceled'
 end
-if tonumber(fields[4]) >= tonumber(ARGV[5]) then
+if ARGV[7] == '1' then
+  redis.call('HINCRBY', key, 'handed_back', 1)
+elseif tonumber(fields[4]) - tonumber(fields[6] or 0) >= tonumber(ARGV[5]) then
   redis.call('HSET', key, 'problem', ARGV[6], 'lasting', '0')
   finish(id, key, 'failed', ARGV[4])
   return 'failed'
@@ -272,8 +279,7 @@ return 1
 # A use counts while the key that it names exists, or for a minute after it was pinned: that key may not have been
 # written yet.
 _RELEASE = """
-local function release(user, first)
-  redis.call('DEL', prefix .. user)
+local function unpin(user, first)
   local unused = {}
   for i = first, #ARGV do
     local uses = prefix .. 'uses:' .. ARGV[i]
@@ -290,6 +296,11 @@ local function release(user, first)
     if not used then unused[#unused + 1] = ARGV[i] end
   end
   return unused
+end
+
+local function release(user, first)
+  redis.call('DEL', prefix .. user)
+  return unpin(user, first)
 end
 """
 
@@ -308,13 +319,17 @@ if fields[1] then
   redis.call('ZREM', prefix .. 'jobs:' .. fields[3], id)
 end
 redis.call('ZREM', prefix .. 'running', id)
-redis.call('DEL', prefix .. 'events:' .. id, prefix .. 'callbacks:' .. id)
+redis.call('EXPIRE', prefix .. 'events:' .. id, 5) -- so long whoever follows it may read how it ended
+redis.call('DEL', prefix .. 'callbacks:' .. id, prefix .. 'told:' .. id)
 return release('job:' .. id, 3)
 """
 )
 
 # ARGV: prefix, user (such as `clip:<owner>:<sha256>`), artifacts... Forgets a user and answers what is unused now.
 RELEASE = _PRELUDE + _RELEASE + "return release(ARGV[2], 3)"
+
+# ARGV: prefix, user, artifacts... As RELEASE of a user that stays, and has no use for these any more.
+UNPIN = _PRELUDE + _RELEASE + "return unpin(ARGV[2], 3)"
 
 # ARGV: prefix, user (such as `job:<id>`), artifacts... Says that what lives under this key uses these artifacts.
 PIN = (

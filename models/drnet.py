@@ -110,7 +110,7 @@ class DrNET(Disentangler):
         super().train(mode)
         if self._by_batch:
             for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
+                if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm):
                     module.train()
         return self
 

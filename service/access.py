@@ -18,7 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.connection import unavailable
-from jobs.errors import Malformed, Problem, Unauthorized
+from jobs.errors import Malformed, Problem, Refused, Unauthorized
 from jobs.keys import Key, Keyring
 from jobs.records import JobStore, queue_full, too_many_jobs
 from jobs.requests import BATCH, INTERACTIVE
@@ -35,12 +35,6 @@ OPEN = frozenset({"/", "/livez", "/readyz", "/docs", "/openapi.json", "/favicon.
 OPEN_FOLDERS = ("/web/", "/problems/")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-
-
-class Refused(Problem):
-    """The request comes from somewhere that this server does not serve."""
-
-    slug, title, status = "refused", "Not served to this origin", 403
 
 
 class Door:

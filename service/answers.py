@@ -27,7 +27,9 @@ async def answer_submission(
     if wait > 0 and not record.ended_at_all:
         await parts.waiting.until_ended(record.id, wait)
         now: JobRecord | None = await run_in_threadpool(parts.store.get, record.id)
-        record = now or record
+        if now is None:
+            raise Gone(f"job {record.id} was deleted while it was waited for; make the request again")
+        record = now
     headers = {"Location": f"/jobs/{record.id}", "Vary": "Accept, Prefer"}
     if prefer.applied:
         headers["Preference-Applied"] = prefer.applied

@@ -26,6 +26,7 @@ from jobs.sweeper import purge_asked, sweep
 from service import problems
 from service.access import Door
 from service.following import Following
+from service.mending import Mending
 from service.metrics import Counting, Metrics
 from service.parts import Parts
 from service.routes import (
@@ -113,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (*making, jobs, clips, models, health, metrics, page):
         app.include_router(routes.router)
     app.mount("/web", StaticFiles(directory=WEB), name="web")
+    app.add_middleware(Mending)
     app.add_middleware(Door, settings=settings, store=lambda: parts.store, keyring=parts.keyring)
     if settings.origins:
         # Around the door: a page of a named origin must be able to ask whether it may, and to read why it may not.
@@ -133,8 +135,12 @@ def create_app(settings: Settings) -> FastAPI:
 async def _chores(parts: Parts, redis: Redis) -> None:
     """Take back the jobs of dead workers and remove what nobody uses, taking turns with the other API processes."""
     while True:
-        with contextlib.suppress(RedisError, StorageUnavailable):
+        try:
             await asyncio.to_thread(_chore, parts, redis)
+        except (RedisError, StorageUnavailable):
+            pass  # they come back
+        except Exception:  # a file that is not ours to delete, say: what expires must go on expiring
+            log.exception("a chore failed; it is tried again")
         await asyncio.sleep(REAP_EVERY)
 
 

@@ -231,7 +231,7 @@ TRAIN_FIELDS = {
         "type": ["number", "null"],
         "exclusiveMinimum": 0,
         "default": 15,
-        "description": "about how long it may take; it ends earlier where held-out clips are redrawn no better",
+        "description": "about how long it takes, all in all; the weights that redrew held-out clips best are kept",
     },
     "callback": _CALLBACK,
 }

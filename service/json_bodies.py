@@ -8,17 +8,11 @@ from typing import Any
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from jobs.errors import Malformed, Problem, TruncatedBody, UploadTimeout, WrongValue
+from jobs.errors import Malformed, NotJson, Problem, TruncatedBody, UploadTimeout, WrongValue
 from jobs.settings import Settings
 from service.bodies import JSON_MAX_BYTES, Body
 
 LONGEST_NUMBER = 400  # digits; Python itself gives up at 4300
-
-
-class NotJson(Problem):
-    """The body is no JSON."""
-
-    slug, title, status = "not-json", "The body is not JSON", 415
 
 
 async def read_json(request: Request, settings: Settings, known: Collection[str]) -> dict[str, Any]:

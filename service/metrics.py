@@ -113,6 +113,9 @@ class JobsCollector(Collector):
         yield depth
         yield age
         yield GaugeMetricFamily("twofold_running_jobs", "Jobs in workers' hands.", value=running)
+        used, most = self.store.memory()
+        yield GaugeMetricFamily("twofold_queue_memory_bytes", "Memory that the job store holds.", value=used)
+        yield GaugeMetricFamily("twofold_queue_memory_max_bytes", "Memory that it may hold; 0: any.", value=most)
         yield GaugeMetricFamily("twofold_callbacks_waiting", "Callbacks still to be told.", value=redis.zcard(OUTBOX))
 
     def _workers(self) -> Iterator[Metric]:

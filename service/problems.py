@@ -97,7 +97,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RedisError, _redis)
-    app.add_exception_handler(Exception, _ours)
+    app.add_exception_handler(Exception, ours_to_mend)  # in a middleware; inside them `service.mending` asks it
 
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:
@@ -148,9 +148,10 @@ async def _redis(request: Request, error: Exception) -> JSONResponse:
     return problem_response(unavailable(error), request.url.path)
 
 
-async def _ours(request: Request, error: Exception) -> JSONResponse:
-    # Starlette raises it once more, so that the server logs it whole, and then hangs up: the client had better know.
-    log.error("%s %s failed: %r", request.method, request.url.path, error)
+async def ours_to_mend(request: Request, error: Exception) -> JSONResponse:
+    """Log what no asker can be told of, and return what one is told instead."""
+    log.error("%s %s failed: %r", request.method, request.url.path, error, exc_info=error)
+    # What is left of a request's body is not read, or the server hangs up: the client had better know.
     problem = InternalError("internal error: the server's log says more", headers={"Connection": "close"})
     return problem_response(problem, request.url.path)
 

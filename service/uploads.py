@@ -20,6 +20,7 @@ from jobs.artifacts import ArtifactStore, ArtifactWriter
 from jobs.errors import (
     EmptyFile,
     Malformed,
+    NotAForm,
     NotAMedia,
     Problem,
     TruncatedBody,
@@ -34,12 +35,6 @@ from service.bodies import Body
 MAX_FIELDS = 64
 MAX_TEXT_BYTES = 64 * 1024  # of all text fields together, names included
 MAX_HEADER_BYTES = 16 * 1024  # of one header line of a part; a file's name may be long, and is not used
-
-
-class NotAForm(Problem):
-    """The body is no form."""
-
-    slug, title, status = "not-a-form", "The body is not a form", 415
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from jobs.connection import LONGEST_BLOCK
 from jobs.events import BEGINNING, PREFIX, Event, parse_entries, stream_key
 
 PAUSE = 0.5  # seconds after Redis failed
+LOOK_EVERY = 15.0  # seconds of silence after which it is made sure that there is anything to wait for
 AT_ONCE = 200  # events of one read
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,10 @@ class Waiting:
     async def follow(
         self, job_id: str, after: str = BEGINNING, silence: float | None = None
     ) -> AsyncGenerator[Event | None, None]:
-        """Yield a job's events after an id, the last one last; None whenever nothing came for `silence` seconds."""
+        """Yield a job's events after an id, the last one last; None whenever nothing came for `silence` seconds.
+
+        Where the job's events are gone, purged or expired, nothing will come any more, and that is the end, too.
+        """
         key, bell, cursor = stream_key(job_id), asyncio.Event(), after
         await self._subscribe(key, bell)
         try:
@@ -68,9 +72,11 @@ class Waiting:
                         return
                 if not entries:
                     try:
-                        async with asyncio.timeout(silence):
+                        async with asyncio.timeout(silence or LOOK_EVERY):
                             await bell.wait()
                     except TimeoutError:
+                        if await self._gone(key):
+                            return
                         yield None
         finally:
             self._unsubscribe(key, bell)
@@ -89,6 +95,12 @@ class Waiting:
         """Return the id of a job's latest event."""
         entries: Any = await self.redis.xrevrange(stream_key(job_id), count=1)
         return next(parse_entries(entries)).id if entries else BEGINNING
+
+    async def _gone(self, key: str) -> bool:
+        try:
+            return not await self.redis.exists(key)
+        except RedisError:
+            return False
 
     async def _subscribe(self, key: str, bell: asyncio.Event) -> None:
         self.bells[key].add(bell)

@@ -7,7 +7,6 @@ import asyncio
 import json
 import logging
 import ssl
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +21,7 @@ from service.views import JobView
 
 LOOK_EVERY = 1.0  # seconds
 ANSWERS_WITHIN = 15.0  # seconds, for name, connection and answer together
+AT_ONCE = 32  # sent at the same time by a process
 GONE = 410
 log = logging.getLogger(__name__)
 
@@ -43,18 +43,33 @@ class Webhooks:
         self.trust = trust
 
     async def run(self) -> None:
-        """Send what is due, until canceled."""
-        while True:
-            with suppress(RedisError):  # it comes back, and what is due is still there
-                await self.send_due()
-            await asyncio.sleep(LOOK_EVERY)
+        """Send what is due, until canceled. A receiver that hangs holds up nobody else, but for its place."""
+        under_way = set[asyncio.Task[None]]()
+        try:
+            while True:
+                for task in await self.start_due(AT_ONCE - len(under_way)):
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+                await asyncio.sleep(LOOK_EVERY)
+        finally:
+            for task in under_way:
+                task.cancel()
 
-    async def send_due(self) -> int:
-        """Send what is due now, all at once; return how much that was."""
-        due = await asyncio.to_thread(lambda: self.outbox.take(self.store.now()))
-        # A connection each: a receiver that hangs holds up nobody else.
-        await asyncio.gather(*(self._send(one) for one in due))
-        return len(due)
+    async def start_due(self, most: int) -> list[asyncio.Task[None]]:
+        """Begin to send what is due now, up to so many, a connection each."""
+        try:
+            due = await asyncio.to_thread(lambda: self.outbox.take(self.store.now(), most))
+        except RedisError:
+            return []  # it comes back, and what is due is still there
+        return [asyncio.create_task(self._try(one)) for one in due]
+
+    async def _try(self, due: Due) -> None:
+        try:
+            await self._send(due)
+        except RedisError:
+            pass  # it is due again when nobody holds it any more
+        except Exception:
+            log.exception("the callback of job %s could not be sent; it is tried again", due.job)
 
     async def _send(self, due: Due) -> None:
         record, refused = await asyncio.to_thread(lambda: (self.store.get(due.job), self.outbox.is_refused(due.url)))

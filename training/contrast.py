@@ -1,6 +1,6 @@
 """The motion-contrastive term: a frame's dynamic code is the same in other colours, and another frame's is not.
 
-Source: the idea of C-DSVAE (Bai et al. 2021, arXiv:2110.15278, §3.3), whose views of a movement are the clip in
+Source: the idea of C-DSVAE (Bai et al. 2021, arXiv:2110.12091, §3.3), whose views of a movement are the clip in
 other colours; ours are single frames, as this family knows no order.
 """
 

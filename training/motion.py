@@ -141,7 +141,7 @@ def train_motion(
     on_stage: Callable[[str, int], None] = lambda stage, total: None,
     on_step: Callable[[int, dict[str, float]], None] = lambda step, terms: None,
 ) -> Motion:
-    """Teach a motion on the model's codes of these clips, and return it in evaluation mode.
+    """Teach a motion on the model's codes of these clips, and return it in evaluation mode, where the model is.
 
     Clips too short for the recipe's runs make shorter runs, down to 6 frames.
 
@@ -183,7 +183,7 @@ def train_motion(
         raise NonFiniteLoss("the motion's weights are not finite after its last step", LOWER, recipe.steps)
     motion.eval().requires_grad_(False)
     motion.get_buffer("widening").fill_(calibrated(motion, runs.static[:kept], runs.dynamic[:kept], observed))
-    return motion
+    return motion.to(next(model.parameters()).device)
 
 
 @torch.inference_mode()

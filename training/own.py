@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from rich.progress import Progress
 
 from models.checkpoint import CARD, load_model, write_atomically
@@ -30,7 +31,8 @@ Family = Literal["vae", "drnet"]
 Crop = Literal["center", "face"]
 RECIPES: dict[Family, Callable[[], Recipe]] = {"vae": own_clips, "drnet": own_clips_drnet}
 
-PACED_STEPS = 5  # timed before a run that has so many minutes; the first ones, which allocate memory, are left out
+PACED_STEPS = 5  # timed before a run that has so many minutes; the first two, which allocate memory, are left out
+PACED_ON_GPU = 60  # they are short, and the device is waited for at the end of each
 SLOW_STEP = 0.2  # seconds, from which on one step tells enough
 FOR_NETWORK = 0.7  # share of the minutes; motion and measures take the rest
 LOOKS, LEAST_BETWEEN = 16, 25  # at held-out clips in a run that has so many minutes, and the steps between two
@@ -126,17 +128,20 @@ def told_sizes(recipe: Recipe) -> str:
 
 def paced_steps(recipe: Recipe, source: Source, device: str, seconds: float) -> int:
     """The number of steps that this machine takes in so many seconds, from 100 to 40 000, by timing a few."""
+    chosen = choose_device(device)
     stamps: list[float] = []
-    hooks = Hooks(
-        on_step=lambda step, terms, speed: stamps.append(time.monotonic()),
-        should_stop=lambda: len(stamps) > 2 and stamps[-1] - stamps[-2] > SLOW_STEP,
-    )
-    model = new_model(recipe).to(choose_device(device))
+
+    def enough() -> bool:  # asked before each step
+        if chosen.type == "cuda":
+            torch.cuda.synchronize(chosen)  # until then the GPU has only been told what to do
+        stamps.append(time.monotonic())
+        return len(stamps) > 3 and stamps[-1] - stamps[-2] > SLOW_STEP
+
+    few = replace(recipe, steps=PACED_STEPS if chosen.type == "cpu" else PACED_ON_GPU, patience=0)
     with TemporaryDirectory() as folder:
-        few = replace(recipe, steps=PACED_STEPS, patience=0)
-        train(few, model, objective_of(few), source.training, RunFolder(Path(folder)), hooks)
-    # On a GPU steps are told now and then only; the whole then says it.
-    each = float(np.median(np.diff(stamps[min(2, len(stamps) - 2) :]))) if len(stamps) > 2 else 0.05
+        hooks = Hooks(should_stop=enough)
+        train(few, new_model(few).to(chosen), objective_of(few), source.training, RunFolder(Path(folder)), hooks)
+    each = float(np.median(np.diff(stamps)[2:]))
     return int(np.clip(seconds / each, LEAST_STEPS, MOST_STEPS))
 
 

@@ -36,9 +36,11 @@ drawn from its prior, a judge should still read the motion; with the static code
 the attributes; what is drawn should be read at chance. On sprites this is the published protocol (nine actions of 8
 frames, a judge of whole clips with the published layers, IS and entropies in nats), with a judge taught here, all
 2664 test clips scored, and dynamic codes drawn by a motion taught on these nine actions, as every compared method's
-prior was. One thing is not as published: the static code is not drawn from N(0, I) but from the Gaussian that
-training codes have on the whole. On other data the model's own motion draws and the judge of single pictures reads. ±
-is the deviation over passes, each with its own draws. It says nothing about trainings, of which there is one.
+prior was. Not as published are these: the static code is not drawn from N(0, I) but from the Gaussian that training
+codes have on the whole; the motion is a mixture taught afterwards, on finished codes, where the others learn a prior
+with the rest, and begins with codes that training clips begin with; and one pair of trousers and one shirt are others
+than the published set's. On other data the model's own motion draws and the judge of single pictures reads. ± is the
+deviation over passes, each with its own draws. It says nothing about trainings, of which there is one.
 
 *Encoded again*: a swap is encoded, and its codes compared with those it was made of. A distance of 1 is as far as the
 average held-out clip's (or frame's) code is from the mean.

@@ -18,13 +18,13 @@ from training.data.errors import DataError
 from training.data.pool import ClipPool, Clips
 from training.data.sides import Sides
 from training.data.videos import Reader
-from training.errors import NonFiniteLoss, NothingLearnt, telling_a_full_disk
+from training.errors import NonFiniteLoss, NothingLearnt, UnevenShares, telling_a_full_disk
 from training.held_out import HeldOut
 from training.loop import Hooks, Trained, choose_device, seed_of, train
 from training.metrics.own_pictures import live_sample
 from training.motion import fitting, train_motion
 from training.objectives import objective_of
-from training.peers import meeting, share_statistics
+from training.peers import Peers, meeting, share_statistics
 from training.recipe import AdversarialLoss, MotionRecipe, Recipe
 from training.recipes import RECIPES, motion_of
 from training.run import RunFolder
@@ -114,6 +114,7 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
     with meeting() as peers:
         device = choose_device(places.device)
         check_clips_suffice(recipe, source)
+        check_shares_suffice(recipe, peers)
         training = on_device_if_it_fits(source, device)
         model = new_model(recipe).to(device)
         if isinstance(model, DrNET):
@@ -168,6 +169,20 @@ def check_clips_suffice(recipe: Recipe, source: Source) -> None:
         raise DataError(
             "DrNET's adversary compares clips: at least 3 are needed, 2 of them to learn from, got "
             f"{len(source.training)} to learn from"
+        )
+
+
+def check_shares_suffice(recipe: Recipe, peers: Peers) -> None:
+    """Refuse processes so many that a share of the batch holds no two clips, which DrNET's adversary compares.
+
+    Raises:
+        UnevenShares: there are.
+
+    """
+    if isinstance(recipe.loss, AdversarialLoss) and recipe.batch < 2 * peers.count:
+        raise UnevenShares(
+            f"DrNET's adversary compares clips: of a batch of {recipe.batch} each of {peers.count} processes "
+            "needs at least 2; start fewer"
         )
 
 

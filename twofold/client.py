@@ -141,10 +141,13 @@ def _setup(url: str, key: str | None) -> Setup:
     if key is not None and not (key.isascii() and key.isprintable()):
         raise ConfigurationError("a key has only plain letters, digits and signs; this one was not copied whole")
     try:
-        httpx.URL(url)
+        host = httpx.URL(url).host
     except httpx.InvalidURL as error:
         raise ConfigurationError(f"{url!r:.80} is no address ({error}); expected one such as {DEFAULT_URL}") from None
-    return {"base_url": url, "headers": {"Authorization": f"Bearer {key}"} if key else {}}
+    # A proxy cannot reach a server on this machine, whatever the environment says of the network outside.
+    here = host == "localhost" or host.startswith("127.") or host == "::1"
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return {"base_url": url, "headers": headers, "trust_env": not here}
 
 
 __all__ = [

@@ -129,11 +129,9 @@ class Connection:
 
         """
         harmless = harmless or method in HARMLESS or KEYED in request.get("headers", {})
-        # `httpx` sends a file from its beginning each time, but one that is piped in has none.
-        repeatable = all(isinstance(file, str) or file.seekable() for _, (_, file) in request.get("files", ()))
         tried = 0
         while True:
-            pauses = () if not repeatable else KNOWN if self._known else STRANGER
+            pauses = KNOWN if self._known else STRANGER
             pause = pauses[tried] if tried < len(pauses) else None
             if until is not None and pause is not None and time.monotonic() + pause > until:
                 pause = None

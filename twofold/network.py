@@ -21,6 +21,7 @@ class Setup(TypedDict):
 
     base_url: str
     headers: dict[str, str]
+    trust_env: bool  # whether a proxy that the environment names is asked
 
 
 class Network(Protocol):

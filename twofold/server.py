@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
+from operator import index
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any, Literal, cast
 from urllib.parse import quote
 
@@ -246,7 +249,7 @@ class Server(Waiting):
 
     async def submit_interpolate(self, /, ends: Sequence[tuple[str, int]], **fields: Any) -> Job:
         """Queue a path between two frames, each a finished encode's id and a number, and return its job at once."""
-        given = [{"job": job, "frame": frame} for job, frame in ends]
+        given = [{"job": job, "frame": index(frame)} for job, frame in ends]
         return await self._submit_json("/interpolate", {**fields, "ends": given})
 
     async def submit_decode(self, /, dynamic: ArrayLike, *, static: ArrayLike | None = None, **fields: Any) -> Job:
@@ -263,7 +266,7 @@ class Server(Waiting):
         return {name: await self.result(job, cast(Representation, name)) for name in READ}
 
     async def _submit_json(self, path: str, fields: Mapping[str, Any]) -> Job:
-        given = {name: value for name, value in fields.items() if value is not None}
+        given = {name: _plain(value) for name, value in fields.items() if value is not None}
         return Job.of(await self._told("POST", path, json=given, headers=_as_one()))
 
     async def _submit(self, path: str, sources: Sequence[tuple[str, Source]], fields: Mapping[str, Any]) -> Job:
@@ -277,6 +280,11 @@ class Server(Waiting):
 def _as_one() -> dict[str, str]:
     """Return the headers of a request that makes a job: repeated after its answer was lost, it is the same job."""
     return {**ASK_FOR_THE_JOB, KEYED: new_key()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of NumPy's as Python's own, which JSON takes; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -293,8 +301,18 @@ def _part(opened: contextlib.ExitStack, name: str, source: Source) -> tuple[str,
     if isinstance(source, Uploaded):
         return "clip" if name == "video" else f"{name}_clip", (None, source.id)
     if isinstance(source, str | os.PathLike):
-        return name, (Path(source).name, opened.enter_context(Path(source).open("rb")))
-    return name, (Path(str(getattr(source, "name", "clip"))).name, source)
+        return name, (Path(source).name, _whole(opened, opened.enter_context(Path(source).open("rb"))))
+    return name, (Path(str(getattr(source, "name", "clip"))).name, _whole(opened, source))
+
+
+def _whole(opened: contextlib.ExitStack, file: IO[bytes]) -> IO[bytes]:
+    """Return a file whose length is known, and that can be sent again: a pipe is neither until it has been read."""
+    if file.seekable():
+        return file
+    whole = opened.enter_context(TemporaryFile())  # noqa: SIM115 - closed with the others
+    shutil.copyfileobj(file, whole)
+    whole.seek(0)
+    return whole
 
 
 def _clip_id(clip: Uploaded | str) -> str:

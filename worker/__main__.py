@@ -104,7 +104,8 @@ def threads_for(queue: str, settings: Settings) -> int:
     """Return how many threads the network may use: video as many as there are cores but one, for latent queries one."""
     if settings.worker_threads is not None:
         return settings.worker_threads
-    return max(1, len(os.sched_getaffinity(0)) - 1) if queue != INTERACTIVE else 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1) if queue != INTERACTIVE else 1
 
 
 if __name__ == "__main__":

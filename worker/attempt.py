@@ -75,6 +75,10 @@ class Attempt:
         with self._lock:
             self._stop = self._stop or why
 
+    def pin(self, artifacts: list[str]) -> None:
+        """Say that the job uses what it is about to publish."""
+        self._persistently("pin", lambda: self.store.pin(self.record.id, artifacts) is None)
+
     def commit(self, results: Mapping[str, Artifact]) -> bool:
         """End the job with its results; False when this attempt no longer holds it, or it was canceled."""
         return self._persistently("commit", lambda: self.store.commit(self.record.id, self.execution, results))
@@ -88,8 +92,8 @@ class Attempt:
         return self._persistently("cancel", lambda: self.store.acknowledge_cancel(self.record.id, self.execution))
 
     def give_back(self) -> str:
-        """Queue the job again for another attempt; the caller delivers it."""
-        return self.store.take_back(self.record.id, self.execution)
+        """Queue the job again, which is not to blame for our stop; the caller delivers it."""
+        return self.store.take_back(self.record.id, self.execution, orderly=True)
 
     def _persistently(self, what: str, act: Callable[[], bool]) -> bool:
         """Do a last step through a Redis that is gone for a while: the work is done, only telling it is left."""

@@ -1,5 +1,6 @@
 """The worker's side of decoding: starts the decoder process, watches it, and takes frames from shared memory."""
 
+import fcntl
 import json
 import math
 import mmap
@@ -161,9 +162,12 @@ def _converse(process: DecoderProcess, fd: int, options: DecodeOptions, patience
 def shared_memory(size: int) -> Any:
     """Return an open file of `size` zero bytes that has no name and, where the system can, lives in memory."""
     if hasattr(os, "memfd_create"):
-        file = os.fdopen(os.memfd_create("twofold-frames", os.MFD_CLOEXEC), "w+b", buffering=0)
-    else:
-        file = TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it
+        file = os.fdopen(os.memfd_create("twofold-frames", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w+b", buffering=0)
+        file.truncate(size)
+        # Whoever maps a file dies of a signal where it has become shorter, and a decoder might make it so.
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+        return file
+    file = TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it
     file.truncate(size)
     return file
 

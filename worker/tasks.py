@@ -4,7 +4,8 @@ RQ calls `run_job` and nothing else. It never raises for what an asker did, and 
 shown as "internal error".
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from redis.exceptions import RedisError
 from rq.timeouts import JobTimeoutException
 from structlog.contextvars import bound_contextvars
 
-from jobs.artifacts import Artifact, ArtifactStore
+from jobs.artifacts import Artifact, ArtifactStore, ArtifactWriter
 from jobs.errors import GpuOutOfMemory, InternalError, JobTimeout, Problem
 from jobs.queue import JobQueue
 from jobs.records import JobStore
@@ -38,7 +39,7 @@ class Bench:
     shelf: Shelf
     tools: Tools
     attempt: Attempt | None = None  # the job in hand; the heartbeat thread looks here
-    poisoned: bool = field(default=False)  # the GPU ran out of memory: end after this job, for a fresh context
+    poisoned: bool = field(default=False)  # the GPU may be unusable from here: end after this job, for a fresh context
 
     def close(self) -> None:
         """End the decoder that waits, and the connections."""
@@ -74,9 +75,15 @@ def _attempt(bench: Bench, attempt: Attempt) -> None:
     record = attempt.record
     logger = log.bind(kind=record.kind, attempt=record.attempts)
     try:
-        results = _work(bench, attempt)
-        with measured("result"):
-            ended = attempt.commit(results)
+        with ExitStack() as written:
+            results = _work(bench, attempt, written)
+            with measured("result"):
+                # What other jobs have made alike is theirs to purge: it must be pinned before it is published.
+                attempt.pin([writer.sha256 for writer in results.values()])
+                made = {media_type: writer.publish() for media_type, writer in results.items()}
+                ended = attempt.commit(made)
+        if not ended:
+            _discard(bench, attempt, made)
         logger.info("succeeded" if ended else "refused: canceled, or held by another attempt")
     except Stopped as stopped:
         if stopped.why is Why.CANCELED:
@@ -94,11 +101,13 @@ def _attempt(bench: Bench, attempt: Attempt) -> None:
         raise  # nobody can be told; the lease runs out, and another attempt is made
     except Exception:  # the worker's edge: whatever it was, the next job is not to suffer for it
         logger.exception("internal error")
+        # A CUDA error that sticks would fail every job from here on, within milliseconds, and empty the queue.
+        bench.poisoned |= bench.shelf.device != "cpu"
         attempt.fail(InternalError("internal error; the server's log says more"))
 
 
-def _work(bench: Bench, attempt: Attempt) -> dict[str, Artifact]:
-    """Return the result's artifacts, by media type."""
+def _work(bench: Bench, attempt: Attempt, written: ExitStack) -> dict[str, ArtifactWriter]:
+    """Return the result's representations by media type, written and not yet visible."""
     attempt.report("loading", 0.0)
     results = {}
     for media_type, make in _makers(bench, attempt, attempt.record.parsed_request()):
@@ -106,8 +115,17 @@ def _work(bench: Bench, attempt: Attempt) -> dict[str, Artifact]:
         with measured("render"):
             content = make()
         with measured("result"):
-            results[media_type] = bench.artifacts.write(content)
+            results[media_type] = written.enter_context(bench.artifacts.writer())
+            results[media_type].write(content)
     return results
+
+
+def _discard(bench: Bench, attempt: Attempt, made: Mapping[str, Artifact]) -> None:
+    """Delete what was published of a job that was canceled in that moment; another attempt's is the same, and stays."""
+    now = bench.store.get(attempt.record.id)
+    if now is not None and now.status == "canceled":
+        for sha256 in bench.store.unpin(now.id, [artifact.sha256 for artifact in made.values()]):
+            bench.artifacts.delete(sha256)
 
 
 def _makers(bench: Bench, attempt: Attempt, request: JobRequest) -> Iterable[tuple[str, Maker]]:

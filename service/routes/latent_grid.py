@@ -107,7 +107,7 @@ async def latent_grid(
     said = {name: value for name, value in asked.items() if value is not None}
     name = f"{model or parts.catalogue.default}@{digest}" if digest else model
     record = await run_in_threadpool(_submit, parts, owner, name, static_job, said)
-    lasting = name is not None and "@" in name
+    lasting = bool(name and name.partition("@")[2])
     # Only what a seed names is everybody's; an identity belongs to whoever uploaded it.
     cache = f"{'private' if static_job else 'public'}, max-age=31536000, immutable" if lasting else REVALIDATE
     return await answer_submission(parts, request, record, preference, wanted, cache)

@@ -41,6 +41,7 @@ export async function futures(place, { clip, model, params, onLeave }) {
   };
   const showFutures = async (job) => {
     const arrays = await arraysOf(job);
+    if (!section.isConnected) return;
     clock?.stop();
     const made = sheet(job, arrays, clip);
     clock = made.clock;

@@ -18,7 +18,7 @@ export async function show(place, params, model) {
   const picker = await clipPicker(model.name, params.job, (job) => go("clip", { model: model.name, job }));
   const id = params.job || picker.encodes[0]?.id;
   if (!id) return void place.append(element("h1", {}, "Clip"), noClips());
-  if (!params.job) note({ model: model.name, job: id });
+  if (!params.job && place.isConnected) note({ model: model.name, job: id });
   const clip = await clipOf(id), { codes, frames, reconstruction, order } = clip;
   const [height, width] = frames.shape.slice(-3), name = nameOf(clip.job);
   const source = frameCanvas(height, width), redrawn = frameCanvas(height, width);

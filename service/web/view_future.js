@@ -16,7 +16,7 @@ export async function show(place, params, model) {
   const onLeave = (what) => leaving.push(what);
   place.append(element("div", { class: "head" }, element("h1", {}, "What comes next, and what lies between"),
     id ? picker.control : null));
-  if (id) {
+  if (id && place.isConnected) {
     note({ model: model.name, job: id });
     const clip = await clipOf(id);
     await futures(place, { clip, model, params, onLeave });

@@ -85,6 +85,7 @@ export async function show(place, params, model) {
   const start = (params.at || "").split(",").map(Number);
   const at = start.length === 2 && start.every(Number.isFinite) ? start : clip ? grid.point(clip.codes.dynamic[Number(params.frame) || 0]) : [0.5, 0.5];
   const surface = surfaceOf(grid, { extent, path: clip?.codes.dynamic, move });
+  if (!place.isConnected) return () => {}; // somebody has gone elsewhere, and the address is that of another view
   board.replaceChildren(surface.element);
   board.classList.remove("loading");
   surface.go(at);

@@ -27,42 +27,46 @@ export async function show(place, params, model) {
 
   const outcome = element("div", { class: "outcome" }), sources = element("div", { class: "sources" });
   const go = button("Swap", () => swap(), { class: "primary" });
-  const sized = () => {
+  const sized = (changed = {}) => {
     go.disabled = !chosen.static.length || !chosen.dynamic.length;
     go.textContent = go.disabled ? "Choose both sides" : `Swap ${chosen.static.length} × ${chosen.dynamic.length}`;
-    note({ model: model.name, static: chosen.static.join(","), dynamic: chosen.dynamic.join(","), transfer });
+    note({ model: model.name, static: chosen.static.join(","), dynamic: chosen.dynamic.join(","), transfer, ...changed });
   };
+  const another = () => sized({ swap: null }); // what is chosen now is not what the table shows
   place.append(
     element("div", { class: "head" }, element("h1", {}, "One's appearance, another's motion")),
     element("section", { class: "card", "aria-label": "Sources" }, sources,
       element("div", { class: "buttons" },
         labelled("Transfer of motion", select([["raw", "as it is coded"], ["prior", "standardised by each identity's prior"]], transfer,
-          (next) => { transfer = next; sized(); })), go)),
+          (next) => { transfer = next; another(); })), go)),
     outcome);
-  for (const job of encodes) sources.append(sourceCard(job, chosen, sized));
+  for (const job of encodes) sources.append(sourceCard(job, chosen, another));
   sized();
 
   const showTable = async (job, who) => {
     const { frames, lengths } = await arraysOf(job);
     if (left) return;
+    if (frames.shape[0] !== who.static.length || frames.shape[1] !== who.dynamic.length) {
+      return void outcome.replaceChildren(element("p", { class: "hint" }, "Some clips of this swap are no longer there to be named."));
+    }
     clock?.stop();
-    const made = await table(job, frames, lengths, who, model, transfer);
+    const made = await table(job, frames, lengths, who, model);
     if (left) return;
     clock = made.clock;
     outcome.replaceChildren(made.card);
-    note({ swap: job.id });
+    note({ swap: job.id, static: who.static.join(","), dynamic: who.dynamic.join(","), transfer: who.transfer });
     rememberPlace(job);
     clock.start();
   };
   const swap = async () => {
-    const form = new FormData(), who = { static: [...chosen.static], dynamic: [...chosen.dynamic] };
+    const form = new FormData(), who = { static: [...chosen.static], dynamic: [...chosen.dynamic], transfer };
     form.append("model", model.name);
-    form.append("transfer", transfer);
+    form.append("transfer", who.transfer);
     for (const side of ["static", "dynamic"]) for (const id of who[side]) form.append(`${side}_job`, id);
     const job = await run(outcome, `${who.static.length} × ${who.dynamic.length} swap`, "/swap", form);
     if (job && !left) await showTable(job, who);
   };
-  if (params.swap) await showTable(await finished(await json(`/jobs/${params.swap}`)), chosen);
+  if (params.swap) await showTable(await finished(await json(`/jobs/${params.swap}`)), { ...chosen, transfer });
   return () => { left = true; clock?.stop(); };
 }
 
@@ -91,7 +95,7 @@ function sourceCard(job, chosen, onchange) {
     toggle("static", "appearance"), toggle("dynamic", "motion"));
 }
 
-async function table(job, frames, lengths, who, model, transfer) {
+async function table(job, frames, lengths, who, model) {
   const [rows, columns, length] = frames.shape, cells = [];
   const clips = await Promise.all([...who.static, ...who.dynamic].map((id) => clipOf(id)));
   const statics = clips.slice(0, rows), motions = clips.slice(rows);
@@ -108,7 +112,7 @@ async function table(job, frames, lengths, who, model, transfer) {
       cells.push(canvas);
       const name = `${nameOf(clip.job)} doing ${nameOf(motion.job)}`;
       const open = () => openCell({ name, frames, first: (a * columns + m) * length, length: Number(lengths.data[m]),
-        fps: motion.codes.fps, ends: [clip.job.id, motion.job.id], model: model.name, transfer });
+        fps: motion.codes.fps, ends: [clip.job.id, motion.job.id], model: model.name, transfer: who.transfer });
       return element("td", {}, element("button", { type: "button", class: "cell", "aria-label": name, onclick: open }, canvas));
     })));
   const made = element("table", { class: "swaps" }, element("thead", {}, element("tr", {}, element("td", {}),

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from jobs import events
 from jobs.artifacts import Artifact
 from jobs.connection import connect
-from jobs.errors import InternalError, NoVideo, QueueFull, WrongValue
+from jobs.errors import NoVideo, Problem, QueueFull, Unavailable, WrongValue
 from jobs.records import Beat, JobStore
 from jobs.requests import GridRequest, parse_request
 from jobs.settings import Settings
@@ -84,6 +84,37 @@ def test_a_job_taken_back_keeps_its_place_before_younger_ones(store, submit):
     store.begin(first.id, "e")
     store.take_back(first.id, "e")
     assert [store.position(store.get(one.id)) for one in (first, second)] == [1, 2]
+
+
+def test_orderly_stops_of_workers_are_no_deaths_that_a_job_may_cause(store, submit):
+    record = submit()
+    for attempt in range(5):
+        assert store.begin(record.id, f"e{attempt}")
+        assert store.take_back(record.id, f"e{attempt}", orderly=True) == "queued"
+    for attempt in range(3):
+        assert store.begin(record.id, f"f{attempt}"), "a lost attempt is counted by itself"
+        outcome = store.take_back(record.id, f"f{attempt}")
+    assert outcome == "failed"
+    assert store.get(record.id).attempts == 8
+
+
+def test_with_hardly_any_memory_left_jobs_end_and_are_purged_and_none_is_made(store, submit):
+    first, second = submit(1), submit(2)
+    store.begin(first.id, "e")
+    used, _ = store.memory()
+    store.redis.config_set("maxmemory", round(1.05 * used))
+    try:
+        store._looked_at = 0.0
+        with pytest.raises(Unavailable, match="nearly full"):
+            submit(3)
+        assert store.beat(first.id, "e") is Beat.GO
+        assert store.commit(first.id, "e", RESULT)
+        assert store.request_cancel(second.id, purge=True) == "canceled"
+        assert store.purge(store.get(second.id)) is not None
+    finally:
+        store.redis.config_set("maxmemory", 0)
+    store._looked_at = 0.0
+    assert submit(3).status == "queued"
 
 
 def test_three_lost_attempts_are_the_end(store, submit):
@@ -195,7 +226,15 @@ def test_a_problem_is_the_same_after_its_way_through_redis(store, submit):
     found = store.get(record.id).problem
     assert type(found) is WrongValue
     assert found.to_dict() == problem.to_dict()
-    assert type(InternalError.from_dict({"type": "/problems/from-the-future", "detail": "x"})) is InternalError
+    told = Problem.from_dict({"type": "/problems/from-the-future", "title": "New", "status": 418, "detail": "x"})
+    assert (type(told), told.slug, told.title, told.status, told.detail) == (
+        Problem,
+        "from-the-future",
+        "New",
+        418,
+        "x",
+    )
+    assert Problem.from_dict({}).to_dict() == Problem("").to_dict()
 
 
 class LifeOfAJob(RuleBasedStateMachine):

@@ -155,6 +155,8 @@ def test_a_failure_of_ours_shows_no_traceback(served, monkeypatch):
     assert answer.status_code == 500
     assert answer.json()["type"] == "/problems/internal-error"
     assert "ZeroDivision" not in answer.text
+    assert answer.headers["X-Request-ID"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_every_problem_has_a_page_of_its_own(served):

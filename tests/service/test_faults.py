@@ -1,5 +1,6 @@
 """What breaks around the service while somebody waits, and what somebody who leaves takes with them."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 from redis.exceptions import ConnectionError as RedisGone
 
 from jobs.embedded import EmbeddedServer
+from service.app import _chores
 from service.waiting import Waiting
 
 MP4 = b"\x00\x00\x00\x18ftypisom" + bytes(3000)
@@ -58,6 +60,56 @@ def test_a_job_that_could_not_be_delivered_takes_no_place_of_its_owners(served, 
     assert not list(served.artifacts.all())
     job_id = served.job(served.encode())
     assert served.work(job_id).status == "succeeded", "the same request, made again, is a job of its own"
+
+
+def test_a_chore_that_fails_is_tried_again(monkeypatch):
+    tried = []
+
+    def failing(parts, redis):
+        tried.append(len(tried))
+        if len(tried) == 1:
+            raise PermissionError("a file that somebody else owns")
+
+    async def for_a_while():
+        chores = asyncio.create_task(_chores(None, None))
+        while len(tried) < 3:
+            assert not chores.done(), "it has ended for good"
+            await asyncio.sleep(0.01)
+        chores.cancel()
+
+    monkeypatch.setattr("service.app._chore", failing)
+    monkeypatch.setattr("service.app.REAP_EVERY", 0.01)
+    asyncio.run(asyncio.wait_for(for_a_while(), 10))
+
+
+def test_whoever_waits_for_a_job_that_is_gone_is_told(served, monkeypatch):
+    monkeypatch.setattr("service.waiting.LOOK_EVERY", 0.05)
+    answers = []
+    waiter = threading.Thread(target=lambda: answers.append(served.encode(headers={"Prefer": "wait=30"})))
+    waiter.start()
+    assert until(lambda: served.store.queued("batch"))
+    time.sleep(0.2)
+    served.store.redis.flushall()
+    waiter.join(10)
+    assert answers[0].status_code == 410
+
+
+def test_a_purge_ends_the_streams_of_all_who_follow(served):
+    job_id, told = served.job(served.encode()), []
+
+    def follow():
+        with served.http.stream("GET", f"/jobs/{job_id}/events", timeout=30) as answer:
+            told.append([line for line in answer.iter_lines() if line.startswith("data:")][-1])
+
+    followers = [threading.Thread(target=follow) for _ in range(8)]
+    for follower in followers:
+        follower.start()
+    time.sleep(0.5)
+    assert served.http.delete(f"/jobs/{job_id}?purge=true").status_code == 200
+    for follower in followers:
+        follower.join(10)
+    assert len(told) == 8
+    assert all('"canceled"' in line for line in told)
 
 
 def test_a_stream_whose_client_vanishes_is_given_up(make_served, monkeypatch):

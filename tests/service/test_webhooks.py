@@ -94,7 +94,10 @@ def sender(served, receiver) -> Webhooks:
 
 
 def send(webhooks: Webhooks) -> int:
-    return asyncio.run(webhooks.send_due())
+    async def all_that_is_due() -> int:
+        return len(await asyncio.gather(*await webhooks.start_due(8)))
+
+    return asyncio.run(all_that_is_due())
 
 
 def later(served, seconds: float) -> None:
@@ -117,6 +120,35 @@ def test_the_end_of_a_job_is_told_once_with_a_signature_that_the_standards_libra
     assert said["data"] == asked.http.get(f"/jobs/{job}").json()
     with pytest.raises(Exception, match="No matching signature"):
         Webhook(secret).verify(body.replace(b"succeeded", b"failed"), headers)
+
+
+def test_a_finished_job_is_told_to_so_many_and_no_more(asked, receiver):
+    asked.work(asked.job(asked.encode()))
+    answers = [asked.encode(callback=f"{receiver.url}/{turn}").status_code for turn in range(17)]
+    assert answers == [202] * 16 + [422]
+
+
+def test_who_hangs_holds_up_nobody_else(asked, receiver, monkeypatch):
+    hung, told = asyncio.Event(), []
+
+    async def post(webhooks, due, record):
+        if "hang" in due.url:
+            await hung.wait()
+        told.append(due.url)
+        return 200
+
+    async def for_a_while(webhooks):
+        running = asyncio.create_task(webhooks.run())
+        while len(told) < 9:
+            await asyncio.sleep(0.01)
+        running.cancel()
+
+    monkeypatch.setattr(Webhooks, "_post", post)
+    monkeypatch.setattr("service.webhooks.LOOK_EVERY", 0.01)
+    for turn in range(12):
+        asked.work(asked.job(asked.encode(start=str(turn), callback=f"{receiver.url}/{'hang' if turn < 3 else turn}")))
+    asyncio.run(asyncio.wait_for(for_a_while(sender(asked, receiver)), 10))
+    assert not any("hang" in url for url in told)
 
 
 def test_a_canceled_and_a_failed_job_are_told_too(asked, receiver):

@@ -20,9 +20,10 @@ from training.objectives import BoundObjective
 from training.own import Wish, train_own
 from training.peers import ALONE, Peers, meeting
 from training.recipe import Recipe, VariationalLoss
+from training.recipes import RECIPES
 from training.run import STATE, RunFolder
 from training.sources import Source
-from training.train import Places
+from training.train import Places, check_shares_suffice
 
 NETWORK = UnorderedVAEConfig.tiny()
 RECIPE = Recipe(
@@ -136,3 +137,11 @@ def main(folder: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+
+
+def test_shares_without_two_clips_are_no_shares_of_a_drnets_batch() -> None:
+    recipe = RECIPES["digits_drnet"]()
+    check_shares_suffice(recipe, Peers(0, 8))
+    with pytest.raises(UnevenShares, match="of a batch of 16 each of 16 processes needs at least 2"):
+        check_shares_suffice(recipe, Peers(0, 16))
+    check_shares_suffice(RECIPES["faces_vae"](), Peers(0, 16))

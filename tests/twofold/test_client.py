@@ -1,8 +1,11 @@
 """The client against the real API (without a worker), and against a network that fails."""
 
 import io
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import numpy as np
@@ -22,6 +25,7 @@ from jobs.errors import (
 from twofold import connection, network
 from twofold.client import Client, ServerUnreachable, WaitedTooLong
 from twofold.results import Job
+from twofold.up import is_ready
 
 
 @pytest.fixture
@@ -52,6 +56,52 @@ def test_an_open_file_is_a_clip_too(client, picture):
     by_path = client.submit_encode(picture)
     by_file = client.submit_encode(io.BytesIO(picture.read_bytes()))
     assert by_file.id == by_path.id
+
+
+def test_a_pipe_is_a_clip_too(client, picture):
+    readable, writable = os.pipe()
+    with open(readable, "rb") as pipe, open(writable, "wb") as end:
+        writer = threading.Thread(target=lambda: (end.write(picture.read_bytes()), end.close()))
+        writer.start()
+        by_pipe = client.submit_encode(pipe)
+        writer.join()
+    assert by_pipe.id == client.submit_encode(picture).id
+
+
+def test_numbers_of_numpy_are_numbers(client):
+    job = client.submit_sample(identities=np.int64(2), seed=np.uint8(3), frames=np.int32(8))
+    assert client.submit_sample(identities=2, seed=3, frames=8).id == job.id
+
+
+class Ready(BaseHTTPRequestHandler):
+    """Answers 200, whatever is asked."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_server_on_this_machine_is_asked_without_a_proxy(server_url, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with Client(server_url, timeout=1) as client:
+        assert client.models()
+    with HTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        assert is_ready(f"http://127.0.0.1:{server.server_port}")
+
+
+def test_a_refusal_of_the_server_is_told_as_it_was(server_url):
+    with Client(server_url.replace("127.0.0.1", "localhost"), timeout=1) as client:
+        client._server._network._http.headers["Host"] = "devbox:8000"
+        with pytest.raises(Problem) as refused:
+            client.models()
+    assert (refused.value.slug, refused.value.status) == ("refused", 403)
 
 
 def test_a_clip_is_uploaded_once_and_used_wherever_a_clip_is_asked_for(client, picture):
@@ -224,7 +274,7 @@ def test_a_key_that_a_dead_server_holds_is_given_up(pauses):
     assert pauses[1:] == [2, 2]
 
 
-def test_a_file_that_can_be_read_only_once_is_sent_only_once(pauses):
+def test_a_file_that_can_be_read_only_once_is_sent_again_all_the_same(pauses):
     class Piped(io.BytesIO):
         def seekable(self) -> bool:
             return False
@@ -237,7 +287,8 @@ def test_a_file_that_can_be_read_only_once_is_sent_only_once(pauses):
 
     with over(answer) as client, pytest.raises(ServerUnreachable):
         client.submit_encode(Piped(b"pictures"))
-    assert len(asked) == 1
+    assert len(asked) == 1 + len(pauses)
+    assert all(b"pictures" in request for request in asked)
 
 
 def test_a_server_that_was_there_is_given_time_to_start_again(pauses):

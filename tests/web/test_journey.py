@@ -161,6 +161,8 @@ def test_a_swap_table_moves_and_its_cells_can_be_opened_and_kept(visit, encoded)
     page.reload()
     visit.shown()
     assert page.locator(".swaps .cell").count() == 4, "the address holds the table"
+    page.click(".chip.static[aria-pressed=true] >> nth=0")
+    assert "swap=" not in page.evaluate("location.hash"), "what is chosen now is not what the table shows"
 
 
 def test_several_futures_go_on_from_the_moment_that_one_chooses(visit, encoded):

@@ -66,6 +66,13 @@ def test_the_page_asks_for_a_key_and_says_when_it_is_wrong(visit, key):
     assert page.locator("label.model").count() > 0
 
 
+def test_the_documentation_is_open_to_whoever_has_no_key(visit):
+    page = visit.page
+    page.goto(f"{visit.url}/docs")
+    page.wait_for_selector("#operations article")
+    assert page.locator("dialog[open]").count() == 0
+
+
 def test_uploads_events_and_files_go_with_the_key(visit, key, sample_clips):
     enter(visit, key)
     page = upload(visit, sample_clips[0])

@@ -1,6 +1,7 @@
 """Drawn clips come back with the pixels, colours, turns and times that they were filmed with."""
 
 import io
+import os
 import struct
 import zlib
 
@@ -21,8 +22,17 @@ from jobs.errors import (
     WrongValue,
 )
 from tests.worker.drawn import film, moving_square
-from worker.media import options_for
+from worker.media import options_for, shared_memory
 from worker.order import Limits
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memory without a name, which Linux has")
+def test_nobody_can_shorten_the_memory_that_frames_come_in():
+    with shared_memory(8192) as memory:
+        for size in (0, 4096, 10000):
+            with pytest.raises(PermissionError):
+                os.ftruncate(memory.fileno(), size)
+        assert os.fstat(memory.fileno()).st_size == 8192
 
 
 def center(frames):

@@ -13,6 +13,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
+from jobs.artifacts import ArtifactWriter
 from jobs.connection import connect
 from jobs.errors import ConfigurationError, InternalError
 from jobs.movie_request import MOVIES
@@ -254,6 +255,19 @@ def test_what_is_ours_to_mend_is_an_internal_error_without_a_trace_of_the_inside
     assert problem.detail == "internal error; the server's log says more"
 
 
+@pytest.mark.parametrize(("device", "poisoned"), [("cpu", False), ("cuda", True)])
+def test_after_what_is_ours_to_mend_a_gpu_is_not_trusted_any_more(bench, digest, upload, monkeypatch, device, poisoned):
+    def broken(*arguments):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    record = submit(bench, EncodeRequest(model="tiny", digest=digest, clip=upload(film(moving_square(3)))))
+    monkeypatch.setattr(bench.shelf, "device", device)
+    monkeypatch.setattr("worker.tasks.perform", broken)
+    work(bench)
+    assert type(bench.store.get(record.id).problem) is InternalError
+    assert bench.poisoned is poisoned
+
+
 def test_a_deleted_clip_is_told(bench, digest, upload):
     clip = upload(film(moving_square(3)))
     record = submit(bench, EncodeRequest(model="tiny", digest=digest, clip=clip))
@@ -282,6 +296,41 @@ def test_a_job_canceled_while_it_runs_ends_canceled_within_a_second(bench, diges
     assert stood.status == "canceled"
     assert not stood.results
     assert ended - canceled[0] < 3, "a second, and what a busy machine adds"
+
+
+def test_a_purge_of_an_equal_clip_while_results_are_made_takes_none_of_them(bench, digest, upload, monkeypatch):
+    clip = upload(film(moving_square(3)))
+    first = run(bench, EncodeRequest(model="tiny", digest=digest, clip=clip))
+    publish = ArtifactWriter.publish
+
+    def purging(writer):
+        made = publish(writer)
+        if bench.store.get(first.id) is not None:
+            for sha256 in bench.store.purge(bench.store.get(first.id)):
+                bench.artifacts.delete(sha256)
+        return made
+
+    monkeypatch.setattr(ArtifactWriter, "publish", purging)
+    second = run(bench, EncodeRequest(model="tiny", digest=digest, clip=clip, max_frames=1000))
+    assert bench.store.get(first.id) is None
+    assert second.results[NPZ] == first.results[NPZ], "equal arrays are one artifact"
+    lost = [kind for kind, made in second.results.items() if not bench.artifacts.exists(made.sha256)]
+    assert not lost
+
+
+def test_what_a_job_wrote_in_the_moment_of_its_cancel_is_deleted(bench, digest, upload, monkeypatch):
+    commit = Attempt.commit
+
+    def canceled(attempt, results):
+        assert all(bench.artifacts.exists(one.sha256) for one in results.values())
+        assert bench.store.request_cancel(attempt.record.id) == "asked"
+        return commit(attempt, results)
+
+    monkeypatch.setattr(Attempt, "commit", canceled)
+    clip = upload(film(moving_square(3)))
+    record = run(bench, EncodeRequest(model="tiny", digest=digest, clip=clip))
+    assert record.status == "canceled"
+    assert [stored.sha256 for stored in bench.artifacts.all()] == [clip]
 
 
 def test_an_attempt_that_lost_its_job_commits_nothing(bench, digest, upload):

@@ -211,6 +211,10 @@ class MovingDigits:
 
 
 def bounced(way: Tensor, free: int) -> Tensor:
-    """Where something is that has gone `way` between two walls, at 0 and at `free`, and turned at each it met."""
+    """Where something is that has gone `way` between two walls, at 0 and at `free`, and turned at each it met.
+
+    It goes back by what it would have gone too far, as a ball does. Both published generators put it on the wall for a
+    frame and turn it there, so that from 1 at −3 a step theirs comes to 0 and then 3, ours to 2 and then 5.
+    """
     folded = way.remainder(2 * free)
     return torch.minimum(folded, 2 * free - folded)
