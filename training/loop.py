@@ -97,7 +97,7 @@ def train(
 
     """
     device = next(model.parameters()).device
-    optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, recipe.momenta, fused=True)
     if peers.leads:
         folder.begin(recipe, resume)
     step = folder.restore(model, optimizer) if resume else 0

@@ -66,6 +66,7 @@ class Recipe:
     batch: int = 16  # clips
     steps: int
     learning_rate: float
+    momenta: tuple[float, float] = (0.9, 0.999)  # of Adam
     warmup: int = 200  # steps
     cycles: int = 1  # times that the learning rate falls to 0, with equal steps in each
     seed: int = 1

@@ -25,6 +25,7 @@ from jobs.tracing import configure_tracing, end_tracing
 from models.checkpoint import CheckpointError
 from worker.kinds import Tools
 from worker.media import Decoder
+from worker.private import keep_memory_private
 from worker.shelf import Shelf
 from worker.supervisor import EXIT_CONFIGURATION
 from worker.tasks import Bench
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pulse", type=int, help="file descriptor of the supervisor's pipe")
     parser.add_argument("--burst", action="store_true", help="end when the queue is empty")
     chosen = parser.parse_args(arguments)
+    keep_memory_private()
     try:
         settings = read_settings()
         configure_logs(settings)

@@ -28,6 +28,7 @@ from jobs.queue import JobQueue, reap
 from jobs.records import JobStore
 from jobs.requests import QUEUES, SERVED, TRAINING
 from jobs.settings import Settings, read_settings
+from worker.private import keep_memory_private
 
 log = structlog.get_logger("supervisor")
 
@@ -234,6 +235,7 @@ def supervise(settings: Settings, queues: Sequence[str] = ()) -> int:
         ConfigurationError: no Redis address is set.
 
     """
+    keep_memory_private()
     configure_logs(settings)
     return Supervisor(settings, queues or served(settings)).run()
 

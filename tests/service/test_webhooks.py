@@ -202,7 +202,7 @@ def test_a_failing_receiver_is_tried_again_later_under_the_same_id_and_given_up_
 def test_a_sender_that_dies_holds_its_message_for_a_minute_only(asked, receiver):
     asked.work(asked.job(asked.encode(callback=receiver.url)))
     outbox = Outbox(asked.store.redis)
-    assert len(outbox.take(asked.store.now())) == 1
+    assert len(outbox.take(asked.store.now(), 8)) == 1
     webhooks = sender(asked, receiver)
     assert send(webhooks) == 0
     later(asked, HELD + 1)

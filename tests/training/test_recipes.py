@@ -17,6 +17,7 @@ def test_frames_are_from_anywhere_in_a_clip_but_of_digits_and_own_videos_whose_f
         "digits_drnet": (4, 20),
         "digits_drnet_again": (20, 20),
         "digits_drnet_alone": (4, 20),
+        "digits_drnet_paper": (20, 20),
         "own_clips_drnet": (4, 20),
     }
     assert {"norb_drnet", "kth_drnet", "faces_drnet"} <= set(RECIPES), "of which any two frames of a clip meet"

@@ -1,5 +1,6 @@
 """What a decoder process can reach, and that damaged and hostile files get no further."""
 
+import os
 import struct
 import subprocess
 import sys
@@ -36,6 +37,29 @@ try:
     os.write(1, b"memory allowed\\n")
 except MemoryError:
     os.write(1, b"memory refused\\n")
+"""
+
+
+OVERHEARD = """
+import ctypes, os, sys
+from worker.private import PR_SET_DUMPABLE, keep_memory_private
+os.setgid(65534)
+os.setuid(65534)
+ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # as after a start by this user
+
+class Part(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("len", ctypes.c_size_t)]
+
+secret = ctypes.create_string_buffer(b"redis://:password@valkey")
+if "private" in sys.argv:
+    keep_memory_private()
+if os.fork() == 0:
+    libc, into = ctypes.CDLL(None, use_errno=True), ctypes.create_string_buffer(len(secret))
+    mine, theirs = (Part(ctypes.addressof(one), len(secret)) for one in (into, secret))
+    got = libc.process_vm_readv(os.getppid(), ctypes.byref(mine), 1, ctypes.byref(theirs), 1, 0)
+    print(into.value.decode() if got > 0 else "refused", flush=True)
+    os._exit(0)
+os.wait()
 """
 
 
@@ -83,6 +107,18 @@ def test_a_locked_process_can_open_nothing_start_nothing_and_grow_no_further():
     # macOS keeps no limit on address space. A process needs a pipe to start, and that is refused anywhere.
     limited = ["memory"] if sys.platform == "linux" else []
     assert refused == ["open", "socket", "pipe", "process", *limited], said
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="becomes another user, as root may")
+def test_a_childs_child_cannot_read_what_a_worker_knows():
+    def overheard(*said):
+        command = [sys.executable, "-c", OVERHEARD, *said]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    if (heard := overheard()) == "refused":
+        pytest.skip("this kernel lets nobody read others' memory anyway")
+    assert heard == "redis://:password@valkey"
+    assert overheard("private") == "refused"
 
 
 def test_a_lower_limit_that_was_there_before_stays():
