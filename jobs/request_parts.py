@@ -31,7 +31,7 @@ def _whole(value: Any) -> Any:
 
 def _count(value: Any) -> Any:
     """Refuse text too: in JSON a number is a number, and 2.0 is 2, which many a client cannot tell apart."""
-    if isinstance(value, Integral) and not isinstance(value, bool):
+    if not isinstance(value, bool) and isinstance(value, Integral):
         return int(value)  # also one of NumPy's, which a client in Python may give
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
         return int(value)
@@ -43,8 +43,10 @@ def _decimal(value: Any) -> Any:
         r"[+-]?[0-9]{0,20}\.?[0-9]{1,40}([eE][+-]?[0-9]{1,3})?", value.strip(" ")
     ):
         return float(value)
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return value if isinstance(value, int) else float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, bool) and isinstance(value, Real):
+        return float(value)
     raise ValueError(f"expected a number, got {value!r:.60}")
 
 

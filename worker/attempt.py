@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 import structlog
 from redis.exceptions import RedisError
@@ -14,6 +15,7 @@ from jobs.errors import Problem
 from jobs.records import Beat, JobRecord, JobStore
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 PATIENCE = 60.0  # seconds that the end of a job waits for a Redis that does not answer
 
@@ -77,7 +79,7 @@ class Attempt:
 
     def pin(self, artifacts: list[str]) -> None:
         """Say that the job uses what it is about to publish."""
-        self._persistently("pin", lambda: self.store.pin(self.record.id, artifacts) is None)
+        self._persistently("pin", lambda: self.store.pin(self.record.id, artifacts))
 
     def commit(self, results: Mapping[str, Artifact]) -> bool:
         """End the job with its results; False when this attempt no longer holds it, or it was canceled."""
@@ -95,7 +97,7 @@ class Attempt:
         """Queue the job again, which is not to blame for our stop; the caller delivers it."""
         return self.store.take_back(self.record.id, self.execution, orderly=True)
 
-    def _persistently(self, what: str, act: Callable[[], bool]) -> bool:
+    def _persistently(self, what: str, act: Callable[[], T]) -> T:
         """Do a last step through a Redis that is gone for a while: the work is done, only telling it is left."""
         deadline = time.monotonic() + PATIENCE
         while True:
