@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from einops import rearrange
+from jaxtyping import Int
 from rich.progress import Progress
 
 from models.checkpoint import load_model
@@ -43,7 +44,7 @@ from training.metrics.kept import kept
 from training.metrics.leakage import leakage
 from training.metrics.matrix import swap_matrix
 from training.metrics.mig import mig
-from training.metrics.own_clips import measure_clips, measure_scene
+from training.metrics.own_clips import alone_of_few, held_out_files, measure_clips, measure_scene
 from training.metrics.path_strip import path_strips
 from training.metrics.prediction import futures
 from training.metrics.probe_chart import probe_chart
@@ -62,7 +63,7 @@ from training.metrics.swaps import (
     held_out_clips,
     merge,
 )
-from training.metrics.typical import typical
+from training.metrics.typical import Typical, typical
 from training.motion import train_motion
 from training.recipe import MotionRecipe
 from training.recipes import actions_motion
@@ -174,9 +175,10 @@ def evaluate(
             raise DataError(f"{loaded.name} keeps no scores of held-out clips, so that it calls nothing typical")
         results = measured_before(folder, loaded.digest)
         with Progress(disable=not bar) as progress:
-            judged = typical(loaded, open_held_out(kind, data, read, sides), progress, budget.judged)
+            held_out = open_held_out(kind, data, read, sides)
+            judged = told_typical(typical(loaded, held_out, progress, budget.judged), np.arange(len(held_out)))
         told = origin(command, loaded.device, time.monotonic() - began)
-        results["typical"] = asdict(judged) | {"measured": told}
+        results["typical"] = judged | {"measured": told}
         report = Report.of(loaded, results, results.pop("measured"))
         if keep:
             report.write(folder, docs)
@@ -202,15 +204,17 @@ def evaluate(
             source = source or open_source(kind, data, clip_frames=4)
             results |= measure_scene(loaded.model, source, progress, budget.scene_clips, budget.scene_steps)
         held_out = source.held_out if source else open_held_out(kind, data)
+        files = held_out_files(source) if source else np.arange(len(held_out))
         if loaded.statistics.get("fit"):
-            results["typical"] = asdict(typical(loaded, held_out, progress, budget.judged))
+            results["typical"] = told_typical(typical(loaded, held_out, progress, budget.judged, files), files)
         paths = path_strips(loaded.model, held_out, progress)
         if loaded.model.motion is not None:
             if isinstance(held_out, MovingDigits):
                 results["drift"] = asdict(drift(loaded.model, held_out, OBSERVED, budget.drifting))
             if ahead := known_ahead(held_out, budget.ahead):
-                future = futures(loaded.model, held_out, OBSERVED, ahead, budget.movements, progress)
-                results["prediction"] = asdict(future)
+                future = futures(loaded.model, held_out, OBSERVED, ahead, budget.movements, progress, files=files)
+                sure = {name: alone_of_few(asdict(error), files) for name, error in future.first_error.items()}
+                results["prediction"] = asdict(future) | {"first_error": sure}
                 strips = future_strips(loaded.model, held_out, ahead, progress)
     chart = probe_chart(results["probes"], results["probes_mlp"]) if "probes" in results else None
     drawn = (("swaps", figure), ("paths", paths), ("probes", chart), ("futures", strips))
@@ -219,6 +223,12 @@ def evaluate(
     if keep:
         Report.of(loaded, results, measured).write(folder, docs, figures)
     return results
+
+
+def told_typical(judged: Typical, files: Int[np.ndarray, " n"]) -> dict[str, Any]:
+    """What is called typical, with intervals where held-out clips are of files enough."""
+    shares = {name: alone_of_few(asdict(share), files) for name, share in judged.shares.items()}
+    return asdict(judged) | {"shares": shares}
 
 
 def measured_before(folder: Path, digest: str) -> dict[str, Any]:

@@ -121,8 +121,7 @@ def digits_vae() -> Recipe:
     """The unordered VAE on two moving digits, as `sprites_vae`; on the clips of `digits_drnet`, so that both compare.
 
     Dynamic codes are read from plain frames and given f, as in the paper: in other colours nothing would tell which
-    of the two digits is where. Each digit has a place of two numbers, and eight leave room for how they lie bent. Not
-    run yet.
+    of the two digits is where. Each digit has a place of two numbers, and eight leave room for how they lie bent.
     """
     recipe = sprites_vae()
     assert isinstance(recipe.loss, VariationalLoss)
@@ -339,6 +338,14 @@ def faces_drnet_roomy() -> Recipe:
     )
 
 
+def faces_drnet_roomy_firm() -> Recipe:
+    """As `faces_drnet_roomy` with the adversary's weight of the paper, ten times that one's; not run yet."""
+    recipe = faces_drnet_roomy()
+    assert isinstance(recipe.loss, AdversarialLoss)
+    firm = Anneal(((0.0, 0.0), (0.2, 0.1)))
+    return replace(recipe, name="faces-drnet-roomy-firm", loss=replace(recipe.loss, adversarial_weight=firm))
+
+
 def faces_drnet_roomy_alone() -> Recipe:
     """As `faces_drnet_roomy` without the adversary from the first step on."""
     recipe = faces_drnet_roomy()
@@ -406,6 +413,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
         faces_drnet,
         faces_drnet_again,
         faces_drnet_roomy,
+        faces_drnet_roomy_firm,
         faces_drnet_roomy_alone,
         norb_drnet,
         kth_drnet,

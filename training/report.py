@@ -272,7 +272,7 @@ def prediction_table(measured: Mapping[str, Any]) -> str:
 
     def sure(name: str) -> str:
         over = measured.get("first_error", {}).get(name)  # earlier measurements have none
-        return f" ({over['low']:.1f} to {over['high']:.1f})" if over else ""
+        return f" ({over['low']:.1f} to {over['high']:.1f})" if over and "low" in over else ""
 
     titles = {
         "predicted": "**predicted**",
@@ -346,7 +346,7 @@ def typical_table(measured: Mapping[str, Any]) -> str:
     shares = measured["shares"]
 
     def cell(share: Mapping[str, float]) -> str:
-        return f"{100 * share['value']:.1f} ({100 * share['low']:.1f} to {100 * share['high']:.1f})"
+        return ranged(share, 100, 1)
 
     table = "\n".join(
         [

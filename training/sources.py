@@ -135,7 +135,7 @@ def digits_source(folder: Path, consecutive: bool = False) -> Source:
             "name": "moving digits",
             "licence": "CC-BY-SA-3.0, as commonly stated (LeCun, Cortes)",
             "split": "MNIST's: clips of its training digits, held-out clips of its test digits",
-            "source": "MNIST; movement and occlusion as in Denton & Birodkar 2017 (training/data/digits.py)",
+            "source": "MNIST; movement and occlusion after Denton & Birodkar 2017 (training/data/digits.py)",
         },
     )
 

@@ -7,6 +7,7 @@ from rich.progress import Progress
 
 from models.motion import Motion, MotionConfig
 from training.data.pool import ClipPool
+from training.metrics.bootstrap import over_clips
 from training.metrics.prediction import SAMPLES, future_frames, futures, squared_error
 from training.metrics.ssim import frame_ssim
 from training.metrics.strip import future_strips
@@ -47,6 +48,22 @@ def test_a_perfect_motion_is_as_good_as_the_true_codes_and_better_than_standing_
     expected = [stripe * (10 * ahead / 255) ** 2 for ahead in range(1, 11)]
     assert measured.squared_error["held"] == pytest.approx(expected, rel=1e-6)
     assert measured.squared_error["constant"][4] < measured.squared_error["constant"][9], "the median is in the middle"
+
+
+def test_stretches_of_one_clip_are_no_surer_than_the_clip():
+    values = np.repeat([0.0, 1.0], 50)
+    apart, together = over_clips(values), over_clips(values, np.repeat([7, 3], 50))
+    assert apart.value == together.value == 0.5
+    assert 0.3 < apart.low < apart.high < 0.7
+    assert (together.low, together.high) == (0, 1)
+
+
+def test_many_movements_of_few_clips_are_drawn_with_their_clips(by_hand):
+    model = steady(by_hand(), 5 / 255)
+    few = futures(model, leaning_pool(10), 4, 6, 40, QUIET).first_error["held"]
+    files = futures(model, leaning_pool(10), 4, 6, 40, QUIET, files=np.zeros(4, int)).first_error["held"]
+    assert few.value == files.value
+    assert files.low == files.high == pytest.approx(files.value), "one file is drawn each time"
 
 
 def test_a_motion_that_stands_still_is_the_last_code_held(by_hand):

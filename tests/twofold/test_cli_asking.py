@@ -32,7 +32,7 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--model", "yours"], "No such model: there is no model 'yours'; served are: digits-drnet, faces-drnet, "),
+        (["--model", "yours"], "No such model: there is no model 'yours'; served are: digits-drnet, digits-vae, "),
         (["--stride", "0"], "stride: Input should be greater than or equal to 1"),
         (["--crop", "round"], "crop: expected none, center, face, or x,y,w,h"),
     ],

@@ -65,9 +65,13 @@ def mean_over_identities(
     return means
 
 
-def over_clips(values: Float[np.ndarray, " num"]) -> Estimate:
-    """The mean of one value a clip, or an identity, and its interval."""
-    drawn = weights(np.random.default_rng(0), len(values))
+def over_clips(values: Float[np.ndarray, " num"], of: Int[np.ndarray, " num"] | None = None) -> Estimate:
+    """The mean of one value a clip, or an identity, and its interval.
+
+    `of` says which values belong together, as several cuts of one clip, or clips of one file: they are drawn together.
+    """
+    together = np.arange(len(values)) if of is None else np.unique(of, return_inverse=True)[1]
+    drawn = weights(np.random.default_rng(0), int(together.max()) + 1)[:, together]
     return Estimate.of(values.mean(), mean_over_identities(values, drawn))
 
 

@@ -130,5 +130,9 @@ def held_out_files(source: Source) -> Int[np.ndarray, " n"]:
 
 def without_interval_of_few(estimate: Mapping[str, float], source: Source) -> dict[str, float]:
     """The estimate, and its value alone where it is of too few files: resampled, they say nothing of others."""
-    few = len(set(held_out_files(source).tolist())) < LEAST_FILES
-    return {"value": estimate["value"]} if few else dict(estimate)
+    return alone_of_few(estimate, held_out_files(source))
+
+
+def alone_of_few(estimate: Mapping[str, float], files: Int[np.ndarray, " n"]) -> dict[str, float]:
+    """The same, of clips of these files."""
+    return {"value": estimate["value"]} if len(set(files.tolist())) < LEAST_FILES else dict(estimate)

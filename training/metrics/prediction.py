@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from rich.progress import Progress
 from torch import Tensor
 
@@ -51,9 +51,16 @@ class Futures:
 
 @torch.inference_mode()
 def futures(
-    model: Disentangler, clips: Clips, observed: int, ahead: int, count: int, progress: Progress, seed: int = 5
+    model: Disentangler,
+    clips: Clips,
+    observed: int,
+    ahead: int,
+    count: int,
+    progress: Progress,
+    seed: int = 5,
+    files: Int[np.ndarray, " clips"] | None = None,
 ) -> Futures:
-    """Measure predictions of `count` held-out movements.
+    """Measure predictions of `count` held-out movements; `files` says which file each clip is of, if not its own.
 
     Raises:
         ValueError: the model has no motion.
@@ -87,6 +94,8 @@ def futures(
     truth = torch.cat(true)
     pictures = {name: torch.cat(parts) for name, parts in made.items()} | {"constant": constant(truth)}
     right, asked = torch.stack(covered).sum(0)
+    who = np.array([numbers[turn % len(numbers)] for turn in range(count)])
+    of = who if files is None else files[who]
     errors = {name: squared_error(part, truth) for name, part in pictures.items()}
     return Futures(
         observed,
@@ -94,7 +103,7 @@ def futures(
         {name: error.mean(0).tolist() for name, error in errors.items()},
         {name: frame_psnr(part, truth).mean(0).tolist() for name, part in pictures.items()},
         {name: frame_ssim(part, truth).mean(0).tolist() for name, part in pictures.items()},
-        {name: over_clips(error[:, :FIRST].mean(1)) for name, error in errors.items()},
+        {name: over_clips(error[:, :FIRST].mean(1), of) for name, error in errors.items()},
         (right / asked.clamp_min(1)).tolist(),
         (torch.stack(spread).sum(0) / count).tolist(),
     )

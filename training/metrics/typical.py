@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from rich.progress import Progress
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from models.checkpoint import LoadedModel
 from models.fit import fit
 from training.data.face_clips import FaceClips
 from training.data.pool import Clips
-from training.metrics.bootstrap import Estimate, mean_over_identities, weights
+from training.metrics.bootstrap import Estimate, over_clips
 from training.statistics import CUTS_OF_ONE, MAX_CLIPS, as_sent, cut_clip, scored
 
 SEED = 12
@@ -46,11 +46,17 @@ def foreign(own: Clips) -> dict[str, Callable[[Frames, torch.Generator], Frames]
 
 
 @torch.inference_mode()
-def typical(loaded: LoadedModel, held_out: Clips, progress: Progress, count: int = 200) -> Typical:
+def typical(
+    loaded: LoadedModel,
+    held_out: Clips,
+    progress: Progress,
+    count: int = 200,
+    files: Int[np.ndarray, " clips"] | None = None,
+) -> Typical:
     """Judge up to `count` held-out clips that the thresholds were not taken from, and as many of each foreign kind.
 
     They are other clips where there are enough, else other cuts of the same ones. Every other one has been through
-    H.264. Intervals are 95 % bootstrap over clips.
+    H.264. Intervals are 95 % bootstrap over clips, or over the `files` that these are of.
     """
     count = min(count, CUTS_OF_ONE * len(held_out))
     device = next(loaded.model.parameters()).device
@@ -63,9 +69,6 @@ def typical(loaded: LoadedModel, held_out: Clips, progress: Progress, count: int
         for name, change in {OWN: lambda frames, _: frames, **kinds}.items():
             score, _ = scored(loaded.model, as_sent(change(own, generator), number).to(device))
             called[name].append(float(bool(fit(score, quantiles).typical)))
-    drawn = weights(np.random.default_rng(SEED), count)
-    shares = {
-        name: Estimate.of(float(np.mean(values)), mean_over_identities(np.array(values), drawn))
-        for name, values in called.items()
-    }
-    return Typical(shares, count)
+    who = (MAX_CLIPS + np.arange(count)) % len(held_out)
+    of = who if files is None else files[who]
+    return Typical({name: over_clips(np.array(values), of) for name, values in called.items()}, count)
