@@ -23,7 +23,7 @@ class Mending:
 
         try:
             await self.app(scope, receive, sending)
-        except Exception as error:
+        except Exception as error:  # whatever it was, the asker gets an answer and the log a trace
             if began or scope["type"] != "http":
                 raise
             await (await ours_to_mend(Request(scope), error))(scope, receive, send)

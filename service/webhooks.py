@@ -68,7 +68,7 @@ class Webhooks:
             await self._send(due)
         except RedisError:
             pass  # it is due again when nobody holds it any more
-        except Exception:
+        except Exception:  # of a task that nobody awaits: unsaid it would be lost
             log.exception("the callback of job %s could not be sent; it is tried again", due.job)
 
     async def _send(self, due: Due) -> None:

@@ -347,6 +347,12 @@ def test_an_attempt_that_lost_its_job_commits_nothing(bench, digest, upload):
     assert bench.store.beat(record.id, late.execution) is Beat.LOST
 
 
+def test_a_worker_that_is_told_to_stop_hands_its_job_back_however_often(bench, digest, upload):
+    record = submit(bench, EncodeRequest(model="tiny", digest=digest, clip=upload(film(moving_square(3)))))
+    for _ in range(bench.store.settings.max_attempts + 2):
+        assert Attempt.begin(bench.store, record.id).give_back() == "queued"
+
+
 def test_a_job_that_was_popped_and_lost_is_delivered_again(bench, digest, upload, monkeypatch):
     monkeypatch.setattr("jobs.queue.LOST_AFTER", 0.0)
     record = submit(bench, EncodeRequest(model="tiny", digest=digest, clip=upload(film(moving_square(3)))))
