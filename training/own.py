@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from models.checkpoint import CARD, load_model, write_atomically
 from training.data.pool import ClipPool
+from training.drnet_recipes import own_clips_drnet
 from training.errors import TrainingError, telling_a_full_disk
 from training.loop import Hooks, choose_device, train
 from training.metrics.own_clips import measure_clips, measure_scene
@@ -20,7 +21,7 @@ from training.metrics.own_pictures import learning_curve, own_samples
 from training.objectives import objective_of
 from training.peers import started_together
 from training.recipe import Recipe
-from training.recipes import own_clips, own_clips_drnet
+from training.recipes import own_clips
 from training.report import Report, origin
 from training.run import RunFolder
 from training.sizing import dynamic_size, static_size

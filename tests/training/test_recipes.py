@@ -1,7 +1,8 @@
 """How far apart the frames of an example are, by recipe: what each data set allows."""
 
+from training.drnet_recipes import own_clips_drnet
 from training.recipe import Recipe
-from training.recipes import RECIPES, own_clips, own_clips_drnet
+from training.recipes import RECIPES, own_clips
 
 OWN = {recipe.__name__: recipe for recipe in (own_clips, own_clips_drnet)}
 
