@@ -9,7 +9,7 @@ apart.
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,10 @@ from models.disentangler import Disentangler
 from models.drnet import DrNET
 from training.data.actions import SpriteActions
 from training.data.digits import MovingDigits
-from training.data.drawable import CompositedSprites, Drawable, DrawnFaces
+from training.data.drawable import LOOKED_AT, CompositedSprites, Drawable, DrawnFaces
 from training.data.drawn_digits import DrawnDigits
 from training.data.errors import DataError
+from training.data.face_clips import FaceClips
 from training.data.pool import ClipPool, Clips
 from training.data.sides import Sides
 from training.data.sprites import Sprites
@@ -203,7 +204,7 @@ def evaluate(
         if isinstance(loaded.model, DrNET) or not drawable:
             source = source or open_source(kind, data, clip_frames=4)
             results |= measure_scene(loaded.model, source, progress, budget.scene_clips, budget.scene_steps)
-        held_out = source.held_out if source else open_held_out(kind, data)
+        held_out = undecided(source.held_out if source else open_held_out(kind, data))
         files = held_out_files(source) if source else np.arange(len(held_out))
         if loaded.statistics.get("fit"):
             results["typical"] = told_typical(typical(loaded, held_out, progress, budget.judged, files), files)
@@ -248,6 +249,11 @@ def measured_before(folder: Path, digest: str) -> dict[str, Any]:
 def known_ahead(clips: Clips, most: int) -> int:
     """How many frames after the observed ones some clip shows, at most so many; 0 where all clips are too short."""
     return next((ahead for ahead in range(most, 0, -1) if clips.with_runs(OBSERVED + ahead)), 0)
+
+
+def undecided(held_out: Clips) -> Clips:
+    """The held-out clips by which no training was chosen: of drawn faces, which have no end, others than those."""
+    return replace(held_out, first=LOOKED_AT) if isinstance(held_out, FaceClips) else held_out
 
 
 def measure_swaps(

@@ -21,6 +21,8 @@ from training.recipe import AdversarialLoss, Recipe, VariationalLoss
 from training.recolour import recolour
 from training.stretch import stretch
 
+SCENE_STEPS = 4  # of a discriminator of the VAE's dynamic codes, for each of the rest
+
 
 def objective_of(recipe: Recipe) -> Objective:
     """What the recipe's family minimises."""
@@ -40,12 +42,12 @@ class BoundObjective:
     weights: VariationalLoss
 
     def __call__(self, model: Disentangler, frames: Float[Tensor, "b t c h w"], progress: float) -> Iterator[Terms]:
-        """The one loss of a step, and the terms of the bound, per frame where a sum over frames."""
+        """The loss of a step after its adversary's, if it has one, and the terms of the bound, per frame where sums."""
         if not isinstance(model, UnorderedVAE):
             raise TypeError(f"this objective trains an unordered VAE, got {type(model).__name__}")
         weights = self.weights
         if weights.scene_weight:
-            yield scene_terms(model, frames)
+            yield from scene_terms(model, frames)
         bound = model.bound(frames, weights.static_from_others, disguise(frames, weights))
         static_weight, dynamic_weight = weights.static_weight(progress), weights.dynamic_weight(progress)
         # Free bits (Kingma et al. 2016, arXiv:1606.04934, appendix C.8), for the batch as a whole.
@@ -77,11 +79,12 @@ def dynamic_codes(model: UnorderedVAE, frames: Float[Tensor, "b t c h w"]) -> Fl
     return posterior.mean
 
 
-def scene_terms(model: UnorderedVAE, frames: Float[Tensor, "b t c h w"]) -> Terms:
-    """The discriminator's loss on the first two frames of every clip; no gradient reaches the encoders."""
+def scene_terms(model: UnorderedVAE, frames: Float[Tensor, "b t c h w"]) -> Iterator[Terms]:
+    """The discriminator's losses on the first two frames of every clip; no gradient reaches the encoders."""
     with torch.no_grad():
         first, second = rearrange(dynamic_codes(model, frames[:, :2]), "(b two) z -> two b z", two=2)
-    return discriminator_terms(discriminator_of(model), first, second)
+    for _ in range(SCENE_STEPS):
+        yield every_pair_terms(discriminator_of(model), first, second)
 
 
 def unsure_of_scenes(model: UnorderedVAE, frames: Float[Tensor, "b t c h w"]) -> Float[Tensor, ""]:
@@ -130,6 +133,9 @@ class AdversarialObjective:
     Source: Denton & Birodkar 2017 (arXiv:1705.10915), §3, eq. 1 to 4; the order of the steps and the means as in
     the authors' code. That redraws p₁ alone; all four frames are encoded anyway, and the second redrawing, of equal
     expectation, costs a fifth of a step.
+
+    On small batches C has little to learn from, and an adversary that is behind leaves poses free to tell: so it may
+    see every pair of a batch, and take several steps for each of the rest (`every_pair`, `discriminator_steps`).
     """
 
     weights: AdversarialLoss
@@ -141,7 +147,9 @@ class AdversarialObjective:
         contents, poses = frames[:, :2], frames[:, 2:]
         moves = model.pose(merge_frames(poses))
         pose, other_pose = rearrange(moves, "(b two) z -> two b z", two=2)
-        yield discriminator_terms(model.discriminator, pose.detach(), other_pose.detach())
+        compare = every_pair_terms if self.weights.every_pair else discriminator_terms
+        for _ in range(self.weights.discriminator_steps):
+            yield compare(model.discriminator, pose.detach(), other_pose.detach())
 
         codes, maps = model.content(merge_frames(contents))
         content, other_content = rearrange(codes, "(b two) s -> two b s", two=2)
@@ -182,4 +190,27 @@ def discriminator_terms(
     logits = discriminator(pose, second)
     loss = functional.binary_cross_entropy_with_logits(logits, labels)
     right = ((logits > 0).float() == labels).float().mean()
+    return Terms(loss=loss, shown={"discriminator": loss.detach(), "discriminator_right": right.detach()})
+
+
+def every_pair_terms(
+    discriminator: SceneDiscriminator, pose: Float[Tensor, "b z"], other_pose: Float[Tensor, "b z"]
+) -> Terms:
+    """L_C of each pose beside each other pose: b pairs of one clip and b (b − 1) of two, which weigh as much together.
+
+    Raises:
+        ValueError: a single clip, so that there is no other.
+
+    """
+    count = len(pose)
+    if count < 2:
+        raise ValueError(f"the discriminator compares clips: a batch has at least 2, got {count}")
+    first = repeat(pose, "b z -> (b other) z", other=count)
+    logits = discriminator(first, repeat(other_pose, "other z -> (b other) z", b=count))
+    labels = 1 - torch.eye(count, device=pose.device).flatten()
+    of_each = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    right = ((logits > 0).float() == labels).float()
+    same, apart = labels == 0, labels == 1
+    loss = 0.5 * (of_each[same].mean() + of_each[apart].mean())
+    right = 0.5 * (right[same].mean() + right[apart].mean())
     return Terms(loss=loss, shown={"discriminator": loss.detach(), "discriminator_right": right.detach()})

@@ -1,5 +1,6 @@
 """Who learns from which of DrNET's losses: every gradient stop of the paper, and pairs that truly differ."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from models.drnet import DrNET, DrNETConfig
 from training.data.digits import MovingDigits
 from training.data.pool import ClipPool
 from training.evaluate import Budget, evaluate
-from training.objectives import AdversarialObjective, discriminator_terms
+from training.objectives import AdversarialObjective, discriminator_terms, every_pair_terms
 from training.recipe import AdversarialLoss
 from training.recipes import RECIPES
 from training.schedule import Anneal
@@ -133,9 +134,32 @@ def test_neither_is_one_drawn_from_few_clips(model, clips):
         assert torch.equal(first == second, torch.tensor([True] * 4 + [False] * 4))
 
 
-def test_a_batch_without_other_clips_is_refused(model):
+@pytest.mark.parametrize("terms", [discriminator_terms, every_pair_terms])
+def test_a_batch_without_other_clips_is_refused(model, terms):
     with pytest.raises(ValueError, match="at least 2, got 1"):
-        discriminator_terms(model.discriminator, torch.zeros(1, 3), torch.zeros(1, 3))
+        terms(model.discriminator, torch.zeros(1, 3), torch.zeros(1, 3))
+
+
+def test_every_pair_has_as_much_of_one_clip_as_of_two(model):
+    """A discriminator that says the same of all pairs is right of half, whatever it says."""
+    clips = torch.arange(5.0)[:, None].expand(5, 3)
+    seen = []
+    for said in (2.0, -2.0):
+        model.discriminator.forward = lambda first, second, said=said: (
+            seen.append((first[:, 0], second[:, 0])) or torch.full((len(first),), said)
+        )
+        terms = every_pair_terms(model.discriminator, clips, clips)
+        assert terms.shown["discriminator_right"] == 0.5
+        assert float(terms.loss) == pytest.approx(0.5 * (math.log1p(math.exp(2)) + math.log1p(math.exp(-2))))
+    first, second = seen[0]
+    assert len(set(zip(first.tolist(), second.tolist(), strict=True))) == 25
+    model.discriminator.forward = lambda first, second: torch.where(first[:, 0] == second[:, 0], -2.0, 2.0)
+    assert every_pair_terms(model.discriminator, clips, clips).shown["discriminator_right"] == 1
+
+
+def test_the_discriminator_may_take_several_steps_for_each_of_the_rest(model, frames):
+    losses = AdversarialObjective(AdversarialLoss(every_pair=True, discriminator_steps=3))(model, frames, 0.0)
+    assert ["discriminator" in terms.shown for terms in losses] == [True, True, True, False]
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import torch
 from training.data.drawable import LOOKED_AT, CompositedSprites, DrawnFaces
 from training.data.faces import Identity, draw, identities, numbers
 from training.data.sprites import Sprites, static_factors
+from training.evaluate import undecided
+from training.sources import faces_source
 
 
 @pytest.fixture
@@ -33,7 +35,10 @@ def test_a_drawn_face_is_that_of_its_identity_in_its_pose(faces):
 def test_results_are_of_held_out_faces_that_decided_nothing(faces):
     chosen = {Identity(*levels).number for levels in faces.identities("test", 50).tolist()}
     assert chosen <= set(numbers("test")[LOOKED_AT:])
-    assert not chosen & {person.number for person in identities("test", LOOKED_AT)}
+    decided = {person.number for person in identities("test", LOOKED_AT)}
+    assert not chosen & decided
+    predicted = undecided(faces_source().held_out)
+    assert not {predicted.who(number).number for number in predicted.with_runs(40)[:400]} & decided
 
 
 def test_a_movement_of_a_face_is_smooth_and_scattered_frames_are_not(faces):

@@ -1,5 +1,6 @@
 """Faces drawn as they come are those of their split, new each time, and the same again for the same generator."""
 
+import pytest
 import torch
 
 from training.data.face_clips import FaceClips
@@ -17,6 +18,15 @@ def test_they_are_clips_of_every_identity_of_their_split() -> None:
     assert len(clips) == len(clips.with_runs(500)) == len(numbers("train"))
     assert clips.who(7).number == numbers("train")[7]
     assert {FaceClips("test").who(index).number for index in range(50)}.isdisjoint(numbers("train").tolist())
+
+
+def test_identities_that_are_left_out_are_the_first_of_the_fixed_order() -> None:
+    clips = FaceClips("test", first=300)
+    assert clips.who(0).number == numbers("test")[300]
+    assert len(clips) == len(clips.with_runs(40)) == len(numbers("test")) - 300
+    assert clips.who(len(clips) - 1).number == numbers("test")[-1]
+    with pytest.raises(IndexError):
+        clips.who(len(clips))
 
 
 def test_one_generator_draws_one_batch_and_another_one_others() -> None:

@@ -1,4 +1,4 @@
-"""A decoder, a small untrained model, and settings with a real server behind them."""
+"""A decoder, a small untrained model, and a bench with a real server behind it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +11,10 @@ from jobs.settings import Settings
 from models.checkpoint import save_model
 from models.unordered_config import UnorderedVAEConfig
 from models.unordered_vae import UnorderedVAE
+from worker.__main__ import lay_out
 from worker.media import Chunk, Decoder
 from worker.order import DecodeOptions
+from worker.tasks import Bench
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +64,22 @@ def settings(redis_url: str, models_dir: Path, tmp_path: Path) -> Settings:
         min_free_bytes=0,
         device="cpu",
     )
+
+
+@pytest.fixture
+def bench(settings: Settings) -> Iterator[Bench]:
+    bench = lay_out(settings)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def digest(bench: Bench) -> str:
+    """The untrained model's."""
+    return bench.shelf.loaded["tiny"]
+
+
+@pytest.fixture
+def upload(bench: Bench) -> Callable[[bytes], str]:
+    """Have a clip among the artifacts, and know it by its digest."""
+    return lambda content: bench.artifacts.write(content).sha256

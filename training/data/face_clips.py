@@ -24,6 +24,7 @@ class FaceClips:
 
     split: Split
     frames: int = 40  # of a numbered movement
+    first: int = 0  # identities of the split's fixed order that are left out
 
     @property
     def aligned(self) -> bool:
@@ -31,7 +32,7 @@ class FaceClips:
         return False
 
     def __len__(self) -> int:
-        return len(numbers(self.split))
+        return len(numbers(self.split)) - self.first
 
     def clip(self, index: int) -> Float[Tensor, "t c h w"]:
         """All frames of a numbered identity's own movement, in [0, 1]; always the same ones."""
@@ -63,8 +64,10 @@ class FaceClips:
         return drawn(self.who(index), motion_path(numpy_generator(generator), length))
 
     def who(self, index: int) -> Identity:
-        """The identity of that number within the split."""
-        return Identity.from_number(int(numbers(self.split)[index]))
+        """The identity of that number within the split, of those that are not left out."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"there are {len(self)} identities, got {index}")
+        return Identity.from_number(int(numbers(self.split)[self.first + index]))
 
 
 def numpy_generator(generator: torch.Generator) -> np.random.Generator:

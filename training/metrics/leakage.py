@@ -33,18 +33,9 @@ def leakage(coded: CodedSplits, data: Drawable, reader: Reader, progress: Progre
     """Fit every probe on training identities and score it on held-out ones."""
     fit, test = coded.scattered, coded.scattered_held_out
     moving, moving_test = coded.movement, coded.movement_held_out
+    from_frames = static_from_dynamic(coded, data, reader, progress)
     names, frames = list(data.static_levels), clip_of_frame(test)
-    task = progress.add_task(f"probing codes, {reader}", total=3 * len(names) + 2 * len(frame_factors(data, test)))
-
-    def static_from_frames() -> dict[str, Probe]:
-        found = {}
-        for column, name in enumerate(names):
-            levels = each_frame(fit, column), each_frame(test, column)
-            found[name] = probe_class(
-                flat(fit.dynamic), levels[0], flat(test.dynamic), levels[1], reader=reader, clips=frames
-            )
-            progress.advance(task)
-        return found
+    task = progress.add_task(f"probing codes, {reader}", total=2 * len(names) + 2 * len(frame_factors(data, test)))
 
     def static(codes: Float[np.ndarray, "n d"], held_out_codes: Float[np.ndarray, "m d"]) -> dict[str, Probe]:
         found = {}
@@ -69,7 +60,7 @@ def leakage(coded: CodedSplits, data: Drawable, reader: Reader, progress: Progre
         return found
 
     return Leakage(
-        static_from_dynamic=static_from_frames(),
+        static_from_dynamic=from_frames,
         static_from_movement=static(together(fit), together(test)),
         dynamic_from_static=dynamic(
             moving.static, clip_means(data, moving), moving_test.static, clip_means(data, moving_test)
@@ -79,3 +70,15 @@ def leakage(coded: CodedSplits, data: Drawable, reader: Reader, progress: Progre
             flat(fit.dynamic), frame_factors(data, fit), flat(test.dynamic), frame_factors(data, test), frames
         ),
     )
+
+
+def static_from_dynamic(coded: CodedSplits, data: Drawable, reader: Reader, progress: Progress) -> dict[str, Probe]:
+    """Static factors as the dynamic code of single frames tells them, fitted and scored likewise."""
+    fit, test = coded.scattered, coded.scattered_held_out
+    frames, found = clip_of_frame(test), {}
+    for column, name in enumerate(progress.track(list(data.static_levels), description=f"probing frames, {reader}")):
+        levels = each_frame(fit, column), each_frame(test, column)
+        found[name] = probe_class(
+            flat(fit.dynamic), levels[0], flat(test.dynamic), levels[1], reader=reader, clips=frames
+        )
+    return found
