@@ -15,7 +15,6 @@ from training.drnet_recipes import (
     faces_drnet_again,
     faces_drnet_roomy,
     faces_drnet_roomy_alone,
-    faces_drnet_roomy_firm,
     kth_drnet,
     norb_drnet,
 )
@@ -210,7 +209,6 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
         faces_drnet,
         faces_drnet_again,
         faces_drnet_roomy,
-        faces_drnet_roomy_firm,
         faces_drnet_roomy_alone,
         norb_drnet,
         kth_drnet,

@@ -52,8 +52,8 @@ shares are over the forests' trees and not over identities. All intervals are in
 
 *Classes*, where clips are labelled but cannot be drawn (small NORB, the KTH actions): the same readers, fitted on up
 to 1000 training clips, read them in all held-out ones, of other toys or persons: from the static code, from the
-dynamic code of one frame, and from the mean and deviation of 18 of a clip's dynamic codes. Intervals are over clips,
-though many show the same toy or person: over toys or persons they would be wider.
+dynamic code of one frame, and from the mean and deviation of 18 of a clip's dynamic codes. Intervals are over
+these toys or persons, since clips of one are no independent draws.
 
 *Predictions*: of held-out movements 10 frames are observed, and the codes of the next ones are predicted by the
 model's motion, mean after mean. Beside them stand the last observed code held still, and the true next frames' own

@@ -275,6 +275,7 @@ def test_a_clip_is_labelled_with_what_its_file_says(folder):
     for persons in ("drnet", "predrnn"):
         for split in ("train", "test"):
             side = Performances.load(folder, split, persons=persons)
+            assert len(set(side.labels().owners())) == len(set(side.labels().clips["person"]))
             labels = side.labels().clips
             said = zip(labels["person"], labels["action"], labels["scenario"], strict=True)
             stated = [name(person, ACTIONS[action], scenario) for person, action, scenario in said]

@@ -1,5 +1,7 @@
 """Classes of labelled clips are found in the code that holds them, and nowhere else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -82,6 +84,28 @@ def test_a_score_lies_in_its_interval_over_clips_and_fewer_are_learnt_from_where
     probe = measured["linear"]["dynamic"]["coat"]
     assert probe["low"] < probe["score"] < probe["high"]
     assert probe["high"] - probe["low"] > 0.07, "2400 frames of 200 clips are no 2400 draws"
+
+
+def test_clips_of_one_person_are_no_independent_draws(stripes, by_hand):
+    source = striped(stripes)
+    alone = measure(by_hand("leak"), source)["linear"]
+    few = replace(
+        source.labels[1], clips=source.labels[1].clips | {"person": np.arange(CLIPS) // 40}, whose=("person",)
+    )
+    assert few.owners().tolist() == (np.arange(CLIPS) // 40).tolist()
+    together = measure(by_hand("leak"), replace(source, labels=(source.labels[0], few)))["linear"]
+    for code in ("static", "dynamic", "movement"):
+        assert together[code]["coat"]["score"] == alone[code]["coat"]["score"]
+        assert together[code]["coat"]["low"] != alone[code]["coat"]["low"]
+
+
+def test_a_toy_is_told_by_its_category_and_instance_together():
+    labels = Labels(
+        {"category": np.array([0, 1, 0, 0]), "instance": np.array([4, 4, 4, 6])}, whose=("category", "instance")
+    )
+    first, second, again, third = labels.owners().tolist()
+    assert first == again
+    assert len({first, second, third}) == 3
 
 
 def test_frames_of_clips_of_any_length_keep_their_own_class_and_their_clips(stripes, by_hand):

@@ -231,6 +231,7 @@ def test_a_static_code_of_the_category_tells_it_of_new_toys_and_a_dynamic_code_o
 def test_labels_are_those_of_the_pools_clips_and_frames(folder):
     source = open_source("norb", folder, 4)
     for pool, labels in zip((source.training, source.held_out), source.labels, strict=True):
+        assert np.bincount(labels.owners()).tolist() == [len(pool) // 2] * 2, "two toys in as many lights each"
         for number in range(len(pool)):
             clip = (255 * pool.clip(number)[:, 0]).round().int()
             assert clip[:, 0, 0].tolist() == (7 * labels.frames["azimuth"]).tolist()

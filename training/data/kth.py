@@ -134,7 +134,8 @@ class Performances:
                 "action": np.array([ACTIONS.index(one.action) for one in of]),
                 "scenario": np.array([one.scenario for one in of]),
                 "person": np.array([one.person for one in of]),
-            }
+            },
+            whose=("person",),
         )
 
 

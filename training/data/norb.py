@@ -88,7 +88,11 @@ class Turns:
 
     def labels(self) -> Labels:
         """The factors of the pool's clips, and of its frames the azimuth."""
-        return Labels(dict(zip(STATIC, self.static.T, strict=True)), {"azimuth": np.arange(NUM_AZIMUTHS)})
+        return Labels(
+            dict(zip(STATIC, self.static.T, strict=True)),
+            {"azimuth": np.arange(NUM_AZIMUTHS)},
+            whose=("category", "instance"),
+        )
 
 
 def read_factors(folder: Path, split: Split, count: int) -> Int[np.ndarray, "count 5"]:

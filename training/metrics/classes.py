@@ -35,6 +35,7 @@ class LabelledCodes:
     dynamic: Float[np.ndarray, "m z"]
     movement: Float[np.ndarray, "n 2*z"]  # mean and deviation over each clip's frames
     clip: Int[np.ndarray, " m"]  # that each frame is of
+    whose: Int[np.ndarray, " n"]  # the toy or person that each clip shows
     of_clips: dict[str, Float[np.ndarray, " n"]]
     of_frames: dict[str, Float[np.ndarray, " m"]]
 
@@ -65,7 +66,7 @@ def measure_classes(model: Disentangler, source: Source, most: int | None, progr
 
 
 def class_probes(known: LabelledCodes, unknown: LabelledCodes, reader: Reader, progress: Progress) -> ClassProbes:
-    """Fit every probe on known clips and score it on unknown ones, with intervals over these clips.
+    """Fit every probe on known clips and score it on unknown ones, with intervals over whose they are.
 
     Factors of which the two have no class in common, as NORB's instances and KTH's persons, are nothing to read.
     """
@@ -74,9 +75,8 @@ def class_probes(known: LabelledCodes, unknown: LabelledCodes, reader: Reader, p
 
     def read(name: str, codes: Callable[[LabelledCodes], Float[np.ndarray, "rows d"]], each_frame: bool) -> Probe:
         fit, true = (levels_of(part, name, each_frame) for part in (known, unknown))
-        found = probe_class(
-            codes(known), fit, codes(unknown), true, reader=reader, clips=unknown.clip if each_frame else None
-        )
+        whose = unknown.whose[unknown.clip] if each_frame else unknown.whose
+        found = probe_class(codes(known), fit, codes(unknown), true, reader=reader, clips=whose)
         progress.advance(task)
         return found
 
@@ -108,11 +108,13 @@ def labelled_codes(
         static.append(codes.static.mean[0].float().cpu().numpy())
         dynamic.append(codes.dynamic.mean[0].float().cpu().numpy())
     where = np.concatenate(shown)
+    owners = labels.owners()[numbers]
     return LabelledCodes(
         static=np.stack(static),
         dynamic=np.concatenate(dynamic),
         movement=np.stack([np.concatenate([codes.mean(0), codes.std(0)]) for codes in dynamic]),
         clip=np.repeat(np.arange(len(numbers)), [len(codes) for codes in dynamic]),
+        whose=np.unique(owners, return_inverse=True)[1].reshape(-1),
         of_clips={name: levels[numbers].astype(np.float64) for name, levels in labels.clips.items()},
         of_frames={name: levels[where].astype(np.float64) for name, levels in labels.frames.items()},
     )

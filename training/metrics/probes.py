@@ -46,7 +46,7 @@ def probe_class(
     reader: Reader = "linear",
     clips: Int[np.ndarray, " m"] | None = None,
 ) -> Probe:
-    """Read a class. `clips` says which rows are of one clip, and go together in the interval; else none do."""
+    """Read a class. `clips` says which rows are of one clip (or toy, or person) and go together in the interval."""
     known, counts = np.unique(levels, return_counts=True)
     commonest = known[counts.argmax()]
     chance = float((held_out_levels == commonest).mean())
