@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from jobs.request_parts import INTERACTIVE, Count, Request, Source
 
 LARGEST = 1e6  # of a code's numbers; far outside every prior, and yet no picture overflows
+LONGEST = 4096  # numbers of a code; any model has fewer
 
 
 def _single(value: float) -> float:
@@ -15,7 +16,7 @@ def _single(value: float) -> float:
 
 
 Coordinate = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-LARGEST, le=LARGEST), AfterValidator(_single)]
-Vector = tuple[Coordinate, ...]
+Vector = Annotated[tuple[Coordinate, ...], Field(max_length=LONGEST)]
 
 
 class SampleRequest(Request):

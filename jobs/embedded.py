@@ -7,6 +7,7 @@ process dies (on Linux), and one left over from a crash is stopped before a new 
 import ctypes
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -32,11 +34,20 @@ STARTS_WITHIN = 15.0  # seconds; a long append-only file is read first
 STOPS_WITHIN = 15.0
 PR_SET_PDEATHSIG = 1
 MEMORY = "512mb"
+log = logging.getLogger("twofold")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A Redis that answers."""
+
+    url: str
+    tend: Callable[[], None]  # called now and then, it starts one of our own again that has died
 
 
 @contextmanager
-def redis_server(settings: Settings) -> Iterator[str]:
-    """Yield the address of a Redis: the one that is configured, else one of our own that stops when this ends.
+def redis_server(settings: Settings) -> Iterator[Serving]:
+    """Yield a Redis: the one that is configured, else one of our own that stops when this ends.
 
     Raises:
         ConfigurationError: nothing answers there, there is no server to start, or another process holds the folder.
@@ -44,12 +55,12 @@ def redis_server(settings: Settings) -> Iterator[str]:
     """
     if settings.redis_url:
         check(settings.redis_url)
-        yield settings.redis_url
+        yield Serving(settings.redis_url, lambda: None)
         return
     server = EmbeddedServer(settings.data_dir / "redis")
     server.start()
     try:
-        yield server.url
+        yield Serving(server.url, server.tend)
     finally:
         server.stop()
 
@@ -105,8 +116,22 @@ class EmbeddedServer:
             self.stop()
             raise
 
+    def tend(self) -> None:
+        """Start the server again where it has died; what it acknowledged a second before that is in its file.
+
+        Raises:
+            ConfigurationError: it does not come up again.
+
+        """
+        if self.process is None or (code := self.process.poll()) is None:
+            return
+        log.warning("the embedded server ended with code %s; starting it again", code)
+        self.socket.unlink(missing_ok=True)
+        self._launch(server_binary())
+        self._wait_until_ready()
+
     def stop(self) -> None:
-        """Save and stop the server; twice does no harm."""
+        """Stop the server; twice does no harm."""
         process, self.process = self.process, None
         if process is not None:
             _shut_down(self.url)
@@ -148,6 +173,8 @@ class EmbeddedServer:
         self.socket.unlink(missing_ok=True)
 
     def _launch(self, binary: Path) -> None:
+        # Written by earlier versions and read by nobody: it would keep what is purged since.
+        (self.folder / "dump.rdb").unlink(missing_ok=True)
         options = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -250,10 +277,10 @@ def _answers(url: str) -> bool:
 
 
 def _shut_down(url: str) -> bool:
-    """Ask a server to save and end; False when none was there."""
+    """Ask a server to end; False when none was there."""
     try:
         with Redis.from_url(url, socket_timeout=STOPS_WITHIN) as redis:
-            redis.shutdown(save=True)
+            redis.shutdown(nosave=True)  # all that is to stay is in the append-only file
     except (RedisConnectionError, ResponseError, TimeoutError):
         return False
     return True

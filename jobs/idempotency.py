@@ -21,7 +21,7 @@ class Claim:
             raise WrongValue.for_field("Idempotency-Key", f"expected 1 to {LONGEST} printable ASCII characters")
         self.redis = redis
         self.kept_for = kept_for
-        self.key = f"{PREFIX}idempotency:{hashlib.sha256(f'{owner}:{key}'.encode()).hexdigest()}"
+        self.key = place_of(owner, key)
         self._token = f"reading:{secrets.token_hex(8)}".encode()
         self._earlier: dict[str, str] | None = None
 
@@ -66,3 +66,13 @@ class Claim:
         """Let the key go if no job came of its request."""
         if self.redis.get(self.key) == self._token:
             self.redis.delete(self.key)
+
+
+def is_known(redis: Redis, owner: str, key: str) -> bool:
+    """Whether an owner's key is tied to a job already, or held by a request that is being read."""
+    return bool(redis.exists(place_of(owner, key)))
+
+
+def place_of(owner: str, key: str) -> str:
+    """Where an owner's key lies in Redis; what was sent is not written there."""
+    return f"{PREFIX}idempotency:{hashlib.sha256(f'{owner}:{key}'.encode()).hexdigest()}"

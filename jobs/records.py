@@ -21,6 +21,7 @@ from jobs import transitions
 from jobs.artifacts import Artifact
 from jobs.errors import Problem, QueueFull, TooManyJobs, Unavailable, WorkerLost, WrongValue
 from jobs.events import PREFIX, TERMINAL
+from jobs.history import PURGED
 from jobs.logs import current_request
 from jobs.requests import JobRequest, MovieRequest, parse_request
 from jobs.settings import Settings
@@ -266,6 +267,7 @@ class JobStore:
     def purge(self, record: JobRecord) -> list[str]:
         """Forget a job now and return the artifacts that no other job uses, for the caller to delete."""
         self.redis.srem(TO_PURGE, record.id)
+        self.redis.set(PURGED, record.id)
         return self.abandon(record.id, record.artifacts)
 
     def abandon(self, job_id: str, artifacts: Iterable[str]) -> list[str]:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.connection import unavailable
 from jobs.errors import Malformed, Problem, Refused, Unauthorized
+from jobs.idempotency import is_known
 from jobs.keys import Key, Keyring
 from jobs.records import JobStore, queue_full, too_many_jobs
 from jobs.requests import BATCH, INTERACTIVE
@@ -85,9 +86,10 @@ class Door:
         if length is not None and int(length) > most:
             raise too_large(most)
         if queue := QUEUED.get(scope["path"]):
+            key = headers.get("idempotency-key")
             try:
                 await run_in_threadpool(
-                    self.check_room, queue, owner_of(scope), most_jobs(key_of(scope), self.settings)
+                    self.check_room, queue, owner_of(scope), most_jobs(key_of(scope), self.settings), key
                 )
             except RedisError as error:
                 raise unavailable(error) from error
@@ -112,14 +114,18 @@ class Door:
             )
         return key
 
-    def check_room(self, queue: str, owner: str, most: int | None) -> None:
+    def check_room(self, queue: str, owner: str, most: int | None, idempotency_key: str | None = None) -> None:
         """Refuse a job that there is no room for. Blocking.
+
+        A request that says by its key that it was sent before makes none: its job is told, however full it is here.
 
         Raises:
             TooManyJobs, QueueFull: so.
 
         """
         store = self.store()
+        if idempotency_key is not None and is_known(store.redis, owner, idempotency_key):
+            return
         if most is not None and store.num_active(owner) >= most:
             raise too_many_jobs(most)
         if store.queue_length(queue) >= self.settings.queue_limit:

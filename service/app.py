@@ -16,6 +16,7 @@ from jobs.callbacks import Secrets
 from jobs.catalogue import Catalogue
 from jobs.connection import connect, connect_async
 from jobs.errors import ConfigurationError, StorageUnavailable
+from jobs.history import forget_history
 from jobs.keys import Keyring
 from jobs.listing import trim
 from jobs.queue import JobQueue, only_one, reap
@@ -154,3 +155,4 @@ def _chore(parts: Parts, redis: Redis) -> None:
         if ours:
             sweep(redis, parts.artifacts)
             trim(redis)
+            forget_history(redis)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.code_requests import LARGEST, LONGEST
 from jobs.train_request import LEAST_CLIPS, MODEL_NAME, MOST_CLIPS
 from service.examples import CLIP, DECODE, ENCODE, INTERPOLATE, PREDICT, SAMPLE, SWAP, TRAIN
 from service.headers import ALL_ABOUT_A_RESULT, CONTENT_RANGE, ETAG, LOCATION, PREFERENCE_APPLIED, RETRY_AFTER
@@ -134,8 +135,8 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     return said | {"enum": [*schema["enum"], None]} if "enum" in schema else said
 
 
-_NUMBER = {"type": "number", "minimum": -1e6, "maximum": 1e6}
-_VECTOR = {"type": "array", "items": _NUMBER, "maxItems": 4096}
+_NUMBER = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
+_VECTOR = {"type": "array", "items": _NUMBER, "maxItems": LONGEST}
 _OWN_MODEL = _or_null(_MODEL) | {"description": "a model's name; the default, or static_job's, when nothing is said"}
 _STATIC_JOB = _or_null(_ENCODE_ID) | {"description": f"{_ENCODE_ID['description']}; its identity is taken"}
 _CALLBACK = _or_null(CALLBACK)

@@ -7,7 +7,9 @@ so nothing is lost or repeated, however many wait, and whatever Redis does in be
 import asyncio
 import contextlib
 import logging
+import math
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -48,31 +50,39 @@ class Waiting:
         await self.redis.aclose()
 
     async def follow(
-        self, job_id: str, after: str = BEGINNING, silence: float | None = None
+        self, job_id: str, after: str = BEGINNING, silence: float | None = None, seconds: float = math.inf
     ) -> AsyncGenerator[Event | None, None]:
         """Yield a job's events after an id, the last one last; None whenever nothing came for `silence` seconds.
 
-        Where the job's events are gone, purged or expired, nothing will come any more, and that is the end, too.
+        Where the job's events are gone, purged or expired, nothing will come any more, and that is the end, too. So it
+        is when `seconds` are over; no question to Redis is broken off for that, which may leave its answer to another.
         """
         key, bell, cursor = stream_key(job_id), asyncio.Event(), after
-        await self._subscribe(key, bell)
+        until = time.monotonic() + seconds
         try:
+            await self._subscribe(key, bell)
             while True:
                 bell.clear()
                 try:
                     entries: Any = await self.redis.xrange(key, min=f"({cursor}", count=AT_ONCE)
                 except RedisError:
                     await asyncio.sleep(PAUSE)
+                    if time.monotonic() >= until:
+                        return
                     yield None
                     continue
+                _heed_cancel()
                 for event in parse_entries(entries):
                     cursor = event.id
                     yield event
                     if event.final:
                         return
+                left = until - time.monotonic()
+                if left <= 0:
+                    return
                 if not entries:
                     try:
-                        async with asyncio.timeout(silence or LOOK_EVERY):
+                        async with asyncio.timeout(min(silence or LOOK_EVERY, left)):
                             await bell.wait()
                     except TimeoutError:
                         if await self._gone(key):
@@ -83,12 +93,10 @@ class Waiting:
 
     async def until_ended(self, job_id: str, seconds: float) -> bool:
         """Wait for a job's end; False when it did not come in time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                async with contextlib.aclosing(self.follow(job_id)) as events:
-                    async for event in events:
-                        if event is not None and event.final:
-                            return True
+        async with contextlib.aclosing(self.follow(job_id, seconds=seconds)) as events:
+            async for event in events:
+                if event is not None and event.final:
+                    return True
         return False
 
     async def last_id(self, job_id: str) -> str:
@@ -129,6 +137,7 @@ class Waiting:
                 await asyncio.sleep(PAUSE)
                 self._ring_all()
                 continue
+            _heed_cancel()
             for raw_key, entries in answer or []:
                 key = raw_key.decode()
                 if key in self.cursors:
@@ -140,3 +149,13 @@ class Waiting:
         for bells in self.bells.values():
             for bell in bells:
                 bell.set()
+
+
+def _heed_cancel() -> None:
+    """End a task that was told to end while it asked Redis.
+
+    redis-py asks by `asyncio.wait_for`, which before Python 3.12 loses a cancel that comes when the answer does.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

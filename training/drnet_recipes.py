@@ -38,8 +38,8 @@ def digits_drnet() -> Recipe:
     Frames of one example come to be up to 19 apart (their `max_step`) from 3 on: digits that are nearly where the
     decoder has to draw them teach it what a digit looks like. The content has no skips, as in the paper: a U-Net would
     copy digits from where the content's frame has them. Batch and steps are a CPU's: theirs were 100 clips and
-    100 000 steps; Adam's first momentum is 0.9 as everywhere here, theirs 0.5. How fast a digit goes and where it
-    turns round can be known exactly, so its motion is worth four times the usual steps, and more movements.
+    100 000 to 120 000 steps; Adam's first momentum is 0.9 as everywhere here, theirs 0.5. How fast a digit goes and
+    where it turns round can be known exactly, so its motion is worth four times the usual steps, and more movements.
     """
     return Recipe(
         name="digits-drnet",
@@ -79,8 +79,9 @@ def digits_drnet_again() -> Recipe:
 def digits_drnet_paper() -> Recipe:
     """Two digits with the weights, optimizer and sizes that DrNET's paper and its authors' code state; needs a GPU.
 
-    Similarity 1 and Adam of 0.002 with a first momentum of 0.5 are the paper's; the adversary's weight of 1e-4, 100
-    clips and 100 000 steps are the code's, and so are codes of 64 and 10 numbers. Not run.
+    Similarity 1 and Adam of 0.002 with a first momentum of 0.5 are the paper's. Their later code has the adversary's
+    weight of 1e-4 and poses of 10 numbers, and takes 120 000 steps; the earlier one has contents of 64, and takes
+    100 000. Both take 100 clips a step. Not run.
     """
     return replace(
         digits_drnet(),

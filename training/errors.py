@@ -5,6 +5,8 @@ Exception
     ├── NonFiniteLoss      the loss is NaN or infinite; the last good checkpoint is kept
     ├── DiskFull           there is no room for a checkpoint, the log or the model
     ├── NothingLearnt      the run was ended before its first step
+    ├── NameHeld           another training of the same name is going on
+    ├── NameUsed           there is a finished model of the name
     ├── ResumeMismatch     a run folder holds another run than the one to be resumed
     └── UnevenShares       a batch cannot be divided among the processes that train together
 """
@@ -29,6 +31,14 @@ class NonFiniteLoss(TrainingError):
 
 class NothingLearnt(TrainingError):
     """No step was taken, so that there is no model."""
+
+
+class NameHeld(TrainingError):
+    """Another training of the same name is going on."""
+
+
+class NameUsed(TrainingError):
+    """There is a finished model of the name, which nobody said to replace."""
 
 
 class DiskFull(TrainingError):

@@ -176,8 +176,8 @@ def evaluate(
             raise DataError(f"{loaded.name} keeps no scores of held-out clips, so that it calls nothing typical")
         results = measured_before(folder, loaded.digest)
         with Progress(disable=not bar) as progress:
-            held_out = open_held_out(kind, data, read, sides)
-            judged = told_typical(typical(loaded, held_out, progress, budget.judged), np.arange(len(held_out)))
+            held_out, files = held_out_alone(kind, data, read, sides, on_found)
+            judged = told_typical(typical(loaded, held_out, progress, budget.judged, files), files)
         told = origin(command, loaded.device, time.monotonic() - began)
         results["typical"] = judged | {"measured": told}
         report = Report.of(loaded, results, results.pop("measured"))
@@ -195,8 +195,7 @@ def evaluate(
                 told = loaded.config["data"].get("name", "own clips")
                 raise DataError(f"{loaded.name} learnt from {told}: give their folder with --data")
             source = open_source(kind, data, 2, read, sides)
-            for line in source.changed:
-                on_found(f"only clips that were held out of its training are measured; {line}")
+            tell_changes(source, on_found)
             results, figure = measure_clips(loaded.model, source, progress), None
             if source.labels:
                 results["classes"] = measure_classes(loaded.model, source, budget.probe_training, progress)
@@ -224,6 +223,29 @@ def evaluate(
     if keep:
         Report.of(loaded, results, measured).write(folder, docs, figures)
     return results
+
+
+def held_out_alone(
+    kind: str, data: Path | None, read: Reader | None, sides: Sides | None, on_found: Callable[[str], None]
+) -> tuple[Clips, Int[np.ndarray, " n"]]:
+    """The held-out clips by which no training was chosen, for what is measured of them alone, and their files.
+
+    Raises:
+        DataError: as `open_source`.
+
+    """
+    if kind == "sprites":  # what they were trained on is much to draw, and not needed
+        sprites = open_held_out(kind, data)
+        return sprites, np.arange(len(sprites))
+    source = open_source(kind, data, 2, read, sides)
+    tell_changes(source, on_found)
+    return undecided(source.held_out), held_out_files(source)
+
+
+def tell_changes(source: Source, on_found: Callable[[str], None]) -> None:
+    """Say of a person's own clips which are not those that the model learnt from."""
+    for line in source.changed:
+        on_found(f"only clips that were held out of its training are measured; {line}")
 
 
 def told_typical(judged: Typical, files: Int[np.ndarray, " n"]) -> dict[str, Any]:

@@ -7,11 +7,12 @@ observed frames the future is rolled out, mean after mean, over a horizon that g
 held to the true codes with gradients through the whole of it. The static code is drawn from its posterior at every
 step, so that a movement is not known by the face that made it.
 
-Last, the samples' spread is calibrated on movements that were kept apart.
+Last, the samples' spread is calibrated on movements of clips that were kept apart; of a single clip there are none, and
+its samples' spread is left as it was learnt.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -29,9 +30,9 @@ from training.recipe import MotionRecipe
 from training.schedule import cosine_with_warmup
 
 BATCH = 50  # runs encoded at a time
-KEPT_APART = 20  # one run in so many calibrates the samples instead
+KEPT_APART = 20  # one clip in so many, and one run in so many, calibrates the samples instead
 CENTRAL = 0.9  # share of the samples that should hold as large a share of what comes
-WIDENINGS = tuple(1 + 0.1 * step for step in range(21))
+WIDENINGS = (*(1 + 0.1 * step for step in range(21)), 3.5, 4.0, 4.5, 5.0)
 LEAST_FRAMES = 6  # of a run: fewer hold no motion worth learning
 LOWER = "teach it with a recipe of a lower learning rate (training/recipes.py)"
 
@@ -55,14 +56,17 @@ def code_runs(
     observed: int,
     seed: int,
     on_run: Callable[[int], None] = lambda done: None,
+    numbers: Sequence[int] | None = None,
 ) -> CodedRuns:
     """The codes of `count` stretches of `length` frames; the static code is of the first `observed` ones.
+
+    They are of clips of these `numbers`, or of any that are long enough, and of one clip as often as chance has it.
 
     Raises:
         DataError: no clip is so long.
 
     """
-    numbers = clips.with_runs(length)
+    numbers = clips.with_runs(length) if numbers is None else numbers
     if not numbers:
         raise DataError(f"no clip has {length} frames in a row, so there is no motion to learn")
     device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
@@ -79,6 +83,19 @@ def code_runs(
             on_run(first + len(chosen))
     static_var, dynamic_var = (torch.stack(parts).mean(0) for parts in zip(*unsure, strict=True))
     return CodedRuns(torch.cat(static), torch.cat(dynamic), torch.cat(std), static_var, dynamic_var)
+
+
+def parted(numbers: Sequence[int], seed: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Numbers of clips to learn motion from, and of one in twenty, at least one, that only calibrate it.
+
+    Stretches of one clip overlap, and a motion is surer of those that it learnt: hence whole clips. One clip alone is
+    learnt from, and none calibrates.
+    """
+    if len(numbers) < 2:
+        return numbers, ()
+    order = torch.randperm(len(numbers), generator=torch.Generator().manual_seed(seed)).tolist()
+    kept = max(1, len(numbers) // KEPT_APART)
+    return [numbers[which] for which in order[kept:]], [numbers[which] for which in order[:kept]]
 
 
 def new_motion(model: Disentangler, runs: CodedRuns, recipe: MotionRecipe) -> Motion:
@@ -153,14 +170,16 @@ def train_motion(
     recipe = fitting(recipe, clips)
     length, observed = recipe.length, recipe.observed
     on_stage("encoding movements", recipe.runs)
-    runs = code_runs(model, clips, recipe.runs, length, observed, recipe.seed, lambda done: on_step(done, {}))
+    learnt, apart = parted(clips.with_runs(length), recipe.seed)
+    kept = kept_apart(recipe) if apart else 0
+    count = max(1, recipe.runs - kept)
+    runs = code_runs(model, clips, count, length, observed, recipe.seed, lambda done: on_step(done, {}), learnt)
     motion = new_motion(model, runs, recipe)
     optimizer = torch.optim.Adam(motion.parameters(), recipe.learning_rate)
-    kept = max(1, len(runs.static) // KEPT_APART)
     on_stage("teaching motion", recipe.steps)
     for step in range(recipe.steps):
         generator = torch.Generator().manual_seed(seed_of(recipe.seed, step))
-        chosen = kept + torch.randint(len(runs.static) - kept, (recipe.batch,), generator=generator)
+        chosen = torch.randint(len(runs.static), (recipe.batch,), generator=generator)
         who = runs.static[chosen]
         who = who + runs.static_std[chosen] * torch.randn(who.shape, generator=generator)
         codes = runs.dynamic[chosen]
@@ -182,15 +201,47 @@ def train_motion(
     if not all_finite(motion):  # the last step's gradient was not
         raise NonFiniteLoss("the motion's weights are not finite after its last step", LOWER, recipe.steps)
     motion.eval().requires_grad_(False)
-    motion.get_buffer("widening").fill_(calibrated(motion, runs.static[:kept], runs.dynamic[:kept], observed))
+    calibrate(motion, model, clips, recipe)
     return motion.to(next(model.parameters()).device)
+
+
+def kept_apart(recipe: MotionRecipe) -> int:
+    """How many runs calibrate a motion, where there are clips for them."""
+    return max(1, recipe.runs // KEPT_APART)
+
+
+def calibrate(
+    motion: Motion,
+    model: Disentangler,
+    clips: Clips,
+    recipe: MotionRecipe,
+    on_run: Callable[[int], None] = lambda done: None,
+) -> None:
+    """Set how far samples spread, by movements of the clips that the motion did not learn from, if there are such.
+
+    Raises:
+        DataError: no clip is long enough.
+
+    """
+    recipe = fitting(recipe, clips)
+    _, apart = parted(clips.with_runs(recipe.length), recipe.seed)
+    if not apart:
+        return
+    # A seed of their own: where clips have no end their numbers say nothing, and one seed moves all alike.
+    seed = seed_of(recipe.seed, recipe.steps)
+    runs = code_runs(model, clips, kept_apart(recipe), recipe.length, recipe.observed, seed, on_run, apart)
+    device = motion.get_buffer("widening").device
+    widening = calibrated(motion, runs.static.to(device), runs.dynamic.to(device), recipe.observed)
+    motion.get_buffer("widening").fill_(widening)
 
 
 @torch.inference_mode()
 def calibrated(
     motion: Motion, static: Float[Tensor, "n s"], dynamic: Float[Tensor, "n t z"], observed: int, samples: int = 40
 ) -> float:
-    """The least widening with which the central 90 % of sampled futures hold 90 % of what came, or the largest.
+    """The least widening with which the central 90 % of sampled futures hold 90 % of what came.
+
+    It is sought from 1 to 5, and 5 means: that, or more.
 
     A single step's likelihood, as it is trained, does not answer for what twenty steps add up to: their errors go
     together, and a step's own spread is that of codes, not of people who change their minds.
@@ -211,9 +262,15 @@ def calibrated(
 
 
 def within_central(samples: Float[Tensor, "n b t z"], truth: Float[Tensor, "b t z"]) -> Bool[Tensor, "b t z"]:
-    """Whether the truth lies within the central 90 % of the samples, code by code."""
-    tail = (1 - CENTRAL) / 2
-    low, high = (torch.quantile(samples, share, dim=0) for share in (tail, 1 - tail))
+    """Whether the truth lies within the central 90 % of the samples, code by code.
+
+    Below the j-th smallest of n samples lies j / (n + 1) of what they are drawn from, on average, and not j / n: few
+    samples seldom hold the ends. `quantile` finds that one at (j − 1) / (n − 1). With less than 19 samples no two hold
+    90 %: the least and the largest hold (n − 1) / (n + 1).
+    """
+    count, tail = len(samples), (1 - CENTRAL) / 2
+    share = max(0.0, (tail * (count + 1) - 1) / max(1, count - 1))
+    low, high = (torch.quantile(samples, at, dim=0) for at in (share, 1 - share))
     return (truth >= low) & (truth <= high)
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from rich.progress import Progress
 
-from models.checkpoint import CARD, load_model, write_atomically
+from models.checkpoint import CARD, CONFIG, load_model, write_atomically
 from training.data.pool import ClipPool
 from training.drnet_recipes import own_clips_drnet
-from training.errors import TrainingError, telling_a_full_disk
+from training.errors import NameUsed, TrainingError, telling_a_full_disk
 from training.loop import Hooks, choose_device, train
 from training.metrics.own_clips import measure_clips, measure_scene
 from training.metrics.own_pictures import learning_curve, own_samples
@@ -53,6 +53,7 @@ class Wish:
     steps: int | None = None  # at most
     static_dim: int | None = None
     dynamic_dim: int | None = None
+    replace: bool = False  # a finished model of the name
 
     def __post_init__(self) -> None:
         if self.minutes is not None and self.minutes <= 0:
@@ -73,7 +74,7 @@ def train_own(
     """
     if started_together():
         raise TrainingError("own clips are few, and trained on by one process: start it without torchrun")
-    began, listener = time.monotonic(), listener or Listener()
+    listener = listener or Listener()
     for line in source.found:
         listener.on_found(line)
     source = replace(source, card={**source.card, "crop": wish.crop})
@@ -81,21 +82,39 @@ def train_own(
     listener.on_found(told_sizes(recipe))
     check_clips_suffice(recipe, source)
     runs = RunFolder(places.runs / wish.name)
-    if wish.minutes is not None:
-        left = FOR_NETWORK * 60 * wish.minutes
-        steps = runs.begun_steps() if resume else None
-        if steps is None:
-            listener.on_stage("timing a few steps")
-            steps = paced_steps(recipe, source, places.device, left)
-        # The time ends it, and not held-out clips; they are looked at often enough to see how it goes.
-        looks = max(LEAST_BETWEEN, steps // LOOKS)
-        recipe = replace(recipe, steps=steps, measure_every=min(recipe.measure_every, looks), patience=steps)
-        # From here on, so that a machine that was slow to come here still trains.
-        deadline, asked = time.monotonic() + left, listener.enough
-        listener = replace(listener, enough=lambda: asked() or time.monotonic() > deadline)
-    folder = run_on(source, recipe, places, resume=resume, listener=listener)
-    show(folder, source, runs, time.monotonic() - began)
+    with runs.held():
+        # Whoever held the name before may have finished since the caller looked.
+        refuse_finished(wish, places, resume)
+        if wish.minutes is not None:
+            left = FOR_NETWORK * 60 * wish.minutes
+            steps = runs.begun_steps() if resume else None
+            if steps is None:
+                listener.on_stage("timing a few steps")
+                steps = paced_steps(recipe, source, places.device, left)
+            steps = min(steps, wish.steps or steps)
+            # The time ends it, and not held-out clips; they are looked at often enough to see how it goes.
+            looks = max(LEAST_BETWEEN, steps // LOOKS)
+            recipe = replace(recipe, steps=steps, measure_every=min(recipe.measure_every, looks), patience=steps)
+            # From here on, so that a machine that was slow to come here still trains.
+            deadline, asked = time.monotonic() + left, listener.enough
+            listener = replace(listener, enough=lambda: asked() or time.monotonic() > deadline)
+        folder = run_on(source, recipe, places, resume=resume, listener=listener)
+        show(folder, source, runs)
     return folder
+
+
+def refuse_finished(wish: Wish, places: Places, resume: bool) -> None:
+    """Refuse to train anew what would take a finished model's place, unless that is wished for.
+
+    Raises:
+        NameUsed: it would.
+
+    """
+    if not (resume or wish.replace) and (places.models / wish.name / CONFIG).is_file():
+        raise NameUsed(
+            f"there is a model called {wish.name} already: choose another name, or say --replace to have it replaced "
+            "by a new one, or --resume to go on with its run"
+        )
 
 
 def recipe_for(wish: Wish, source: Source) -> Recipe:
@@ -146,13 +165,14 @@ def paced_steps(recipe: Recipe, source: Source, device: str, seconds: float) -> 
     return int(np.clip(seconds / each, LEAST_STEPS, MOST_STEPS))
 
 
-def show(folder: Path, source: Source, runs: RunFolder, seconds: float) -> None:
+def show(folder: Path, source: Source, runs: RunFolder) -> None:
     """Measure the model on held-out clips; write its numbers, the curve of its training and pictures beside it."""
-    loaded = load_model(folder, "cpu")
+    began, loaded = time.monotonic(), load_model(folder, "cpu")
     with Progress(disable=True) as progress:
         results: dict[str, Any] = measure_clips(loaded.model, source, progress)
         results |= measure_scene(loaded.model, source, progress)
-    Report.of(loaded, results, origin("", loaded.device, seconds)).write(folder, None)
+    measured = origin("", loaded.device, time.monotonic() - began)
+    Report.of(loaded, results, measured).write(folder, None)
     write_atomically(folder / SAMPLES, own_samples(loaded.model, source.training, source.held_out))
     write_atomically(folder / CURVE, learning_curve(runs.entries()))
     card = (folder / CARD).read_text()

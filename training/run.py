@@ -1,9 +1,10 @@
 """A run's folder: its recipe, its log, and checkpoints from which it resumes exactly. No pickles."""
 
 import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from models.checkpoint import write_atomically
 from training.data.sides import Sides
-from training.errors import ResumeMismatch
+from training.errors import NameHeld, ResumeMismatch
 from training.recipe import Recipe
 
 STATE, BEST = "state.safetensors", "best.safetensors"
@@ -36,6 +37,26 @@ class RunFolder:
     """Where one run keeps what it needs to go on."""
 
     path: Path
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the run's name from every other training, which would share its files, until this one has ended.
+
+        However the process ends, the system then lets go of the name.
+
+        Raises:
+            NameHeld: another training has it.
+
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the folder, which is renamed where a run is put aside. It is never removed: two could hold one name, if
+        # one of them had opened the file before that.
+        with self.path.with_name(f".{self.path.name}.lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise NameHeld(f"a training called {self.path.name} is going on; wait for its end") from error
+            yield
 
     def begin(self, recipe: Recipe, resume: bool) -> None:
         """Claim the folder for a recipe: as a new run, or as the one that goes on.
@@ -67,18 +88,27 @@ class RunFolder:
                 f"{self.path} holds a run with other {', '.join(changed)}; start afresh without --resume"
             )
 
-    def keep_sides(self, sides: Sides, resume: bool) -> None:
-        """Note which of a person's clips the run learns from; one that goes on must have the same.
+    def keep_sides(self, sides: Sides, crop: str | None, resume: bool) -> None:
+        """Note which of a person's clips the run learns from, and how they are cut; one that goes on has the same.
 
         Raises:
-            ResumeMismatch: it began with others.
+            ResumeMismatch: it began with others, or with these cut otherwise.
 
         """
         record = self.path / SIDES
         if not resume:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_atomically(record, json.dumps(sides.to_json(), indent=1).encode())
-        elif record.is_file() and (begun := Sides(**json.loads(record.read_text()))) != sides:
+            write_atomically(record, json.dumps({**sides.to_json(), "crop": crop}, indent=1).encode())
+            return
+        if not record.is_file():
+            return
+        stated = json.loads(record.read_text())
+        begun_crop = stated.pop("crop", None)  # what earlier versions noted has none, and is taken as it is
+        if begun_crop is not None and begun_crop != crop:
+            raise ResumeMismatch(
+                f"the run was begun with --crop {begun_crop}: say that again, or start without --resume ({self.path})"
+            )
+        if (begun := Sides(**stated)) != sides:
             changes = "; ".join(begun.changes(sides.training | sides.held_out)) or "the same by other names"
             raise ResumeMismatch(
                 f"{self.path} holds a run on other clips ({changes}): bring those back, or start without --resume"

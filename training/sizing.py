@@ -8,7 +8,8 @@ from jaxtyping import Float
 from training.data.pool import ClipPool
 
 SIDE = 16  # pixels of the pictures that motion is looked for in
-LOOKED_AT = 2000  # frames, evenly over all clips
+LOOKED_AT = 2000  # frames, evenly over all clips; a few more where clips are short
+LEAST = 8  # of each clip that is looked at, if it has so many: of one frame nothing can be seen to move
 STILL = 1e-6  # variance over all pixels, which are in [0, 1], below which nothing moves
 EXPLAINED = 0.9  # share of the variance within clips that the dynamic code should have room for
 DYNAMIC = (2, 16)  # the least and the most numbers of a dynamic code
@@ -36,10 +37,12 @@ def static_size(clips: ClipPool) -> int:
 
 def axes_within(clips: ClipPool) -> Float[np.ndarray, " axes"]:
     """Variances along the principal axes of what changes within clips, largest first."""
-    stride = max(1, len(clips.frames) // LOOKED_AT)
+    chosen = np.linspace(0, len(clips) - 1, min(len(clips), LOOKED_AT // LEAST)).round().astype(int)
+    starts, lengths = clips.starts[chosen].tolist(), clips.lengths[chosen].tolist()
+    stride = max(1, sum(lengths) // LOOKED_AT)
     parts = []
-    for start, length in zip(clips.starts.tolist(), clips.lengths.tolist(), strict=True):
-        frames = clips.frames[start : start + length : stride].cpu().float() / 255
+    for start, length in zip(starts, lengths, strict=True):
+        frames = clips.frames[start : start + length : min(stride, max(1, length // LEAST))].cpu().float() / 255
         size = frames.shape[1] // SIDE
         small = reduce(frames, "t (y a) (x b) c -> t y x c", "mean", a=size, b=size)
         parts.append(small - small.mean(0))

@@ -13,7 +13,7 @@ from training.data.labels import Labels
 from training.data.norb import CLIPS, Turns
 from training.data.pool import Clips
 from training.data.sheets import ARTISTS
-from training.data.sides import Sides, known_by
+from training.data.sides import SHOWN, Sides, known_by
 from training.data.sprite_clips import SpriteClips, sprite_pool
 from training.data.sprites import Sprites
 from training.data.told import scenes_of_one_file, told
@@ -24,6 +24,7 @@ DIGITS_TEST = 300  # held-out clips
 # would be another, and the held-out clips of an evaluation would have been trained on.
 LEAST_FRAMES = 4
 SIZE = 64  # pixels a side of a person's own clips
+NAME_LONG, WHY_LONG = 60, 160  # characters of a file's name, and of why it was left out, in an error
 # Which data set a model's card names.
 BY_CARD = {
     "drawn faces": "faces",
@@ -76,8 +77,8 @@ def open_source(
     return clips_source(folder, clip_frames, read, sides)
 
 
-def open_held_out(data: str, folder: Path | None, read: Reader | None = None, sides: Sides | None = None) -> Clips:
-    """The held-out clips of a data set alone.
+def open_held_out(data: str, folder: Path | None) -> Clips:
+    """The held-out clips of a data set alone, which is not a person's own.
 
     Raises:
         DataError: as `open_source`.
@@ -85,7 +86,7 @@ def open_held_out(data: str, folder: Path | None, read: Reader | None = None, si
     """
     if data == "sprites" and folder is not None:
         return SpriteClips(Sprites.load(folder), "test")
-    return open_source(data, folder, 2, read, sides).held_out
+    return open_source(data, folder, 2).held_out
 
 
 def kind_of(card: Mapping[str, str]) -> str:
@@ -188,6 +189,22 @@ def clips_source(folder: Path, clip_frames: int, read: Reader, sides: Sides | No
     return source_of(read_videos(find_videos(folder), SIZE, max(clip_frames, LEAST_FRAMES), read), sides)
 
 
+def split(found: VideoFolder, duplicates: list[tuple[int, int]], sides: Sides | None) -> tuple[list[int], list[int]]:
+    """The numbers of the clips to train on and of those held out: as `sides` says, else by rule.
+
+    Raises:
+        DataError: there are too few; the message says what was left out, and why.
+
+    """
+    try:
+        return sides.split(found) if sides else split_clips(found.names, duplicates, scenes_of_one_file(found))
+    except DataError as error:
+        left_out = [f"{name:.{NAME_LONG}}: {why:.{WHY_LONG}}" for name, why in found.left_out.items()]
+        more = [f"and {len(left_out) - SHOWN} more"] if len(left_out) > SHOWN else []
+        told = f"; left out: {'; '.join(left_out[:SHOWN] + more)}" if left_out else ""
+        raise DataError(f"{error}{told}") from error
+
+
 def source_of(found: VideoFolder, sides: Sides | None = None) -> Source:
     """Videos that have been read, split by clip, or as `sides` says.
 
@@ -197,9 +214,7 @@ def source_of(found: VideoFolder, sides: Sides | None = None) -> Source:
     """
     found = sides.cut(found) if sides else cut_alone(found)
     duplicates = near_duplicates(found.clips)
-    training, held_out = (
-        sides.split(found) if sides else split_clips(found.names, duplicates, scenes_of_one_file(found))
-    )
+    training, held_out = split(found, duplicates, sides)
     left_out = "; ".join(f"{name} {why}" for name, why in found.left_out.items())
     return Source(
         video_pool([found.clips[number] for number in training]),

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ from training.errors import NonFiniteLoss, NothingLearnt, UnevenShares, telling_
 from training.held_out import HeldOut
 from training.loop import Hooks, Trained, choose_device, seed_of, train
 from training.metrics.own_pictures import live_sample
-from training.motion import fitting, train_motion
+from training.motion import calibrate, fitting, kept_apart, train_motion
 from training.objectives import objective_of
-from training.peers import Peers, meeting, share_statistics
+from training.peers import Peers, meeting, rank_here, share_statistics
 from training.recipe import AdversarialLoss, MotionRecipe, Recipe
 from training.recipes import RECIPES, motion_of
 from training.run import RunFolder
@@ -99,15 +100,16 @@ def run_recipe(recipe: Recipe, places: Places, *, resume: bool = False, listener
 
     """
     listener = listener or Listener()
-    listener.on_stage("reading clips")
-    source = open_source(recipe.data, places.data, recipe.clip_frames)
-    for line in source.found:
-        listener.on_found(line)
-    return run_on(source, recipe, places, resume=resume, listener=listener)
+    with RunFolder(places.runs / recipe.name).held() if rank_here() == 0 else nullcontext():
+        listener.on_stage("reading clips")
+        source = open_source(recipe.data, places.data, recipe.clip_frames)
+        for line in source.found:
+            listener.on_found(line)
+        return run_on(source, recipe, places, resume=resume, listener=listener)
 
 
 def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, listener: Listener) -> Path:
-    """Train a recipe on clips that have been read; else as `run_recipe`.
+    """Train a recipe on clips that have been read, by whoever holds the run's name; else as `run_recipe`.
 
     Where `torchrun` started several processes they train it together, and the first of them does the rest.
     """
@@ -129,7 +131,7 @@ def run_on(source: Source, recipe: Recipe, places: Places, *, resume: bool, list
         if places.keep_unfinished and not resume and peers.leads and (aside := folder.put_aside()) is not None:
             listener.on_found(f"a run that did not finish was in {folder.path}; it is now {aside}")
         if source.sides is not None:
-            folder.keep_sides(source.sides, resume)
+            folder.keep_sides(source.sides, source.card.get("crop"), resume)
         hooks = Hooks(
             on_step=listener.on_step,
             on_measure=listener.on_measure,
@@ -250,11 +252,12 @@ def teach_motion(
 ) -> str:
     """Give a model a motion, or a new one in place of its own; returns the model's new digest.
 
-    It is taught as the recipe that made the model says, in so many steps where they are given.
+    It is taught as the recipe that made the model says, in so many steps where they are given. With 0 steps it keeps
+    its motion, and only how far samples spread is set anew.
 
     Raises:
         CheckpointError: the folder holds no model.
-        DataError: the data cannot be used, or has no movement that is long enough.
+        DataError: the data cannot be used, or has no movement that is long enough; or there is no motion to keep.
         TrainingError: the loss is not finite, or the disk is full.
 
     """
@@ -262,19 +265,24 @@ def teach_motion(
     if isinstance(loaded.model, DrNET):
         loaded.model.keep_batch_statistics()
     recipe = motion_of((loaded.config.get("training") or {}).get("recipe"))
-    if steps is not None:
-        recipe = replace(recipe, steps=steps)
     sides = Sides.stated(loaded.config)
     source = open_source(kind_of(loaded.config["data"]), places.data, clip_frames=3, read=read, sides=sides)
-    loaded.model.motion = train_motion(loaded.model, source.training, recipe, on_stage, on_step)
+    card = (folder / CARD).read_text() if (folder / CARD).is_file() else ""
+    if steps == 0:
+        if loaded.model.motion is None:
+            raise DataError(f"{loaded.name} has no motion yet: teach it one, in any steps but 0")
+        on_stage("encoding movements", kept_apart(recipe))
+        calibrate(loaded.model.motion, loaded.model, source.training, recipe, lambda done: on_step(done, {}))
+    else:
+        recipe = recipe if steps is None else replace(recipe, steps=steps)
+        loaded.model.motion = train_motion(loaded.model, source.training, recipe, on_stage, on_step)
+        card = with_motion(card, fitting(recipe, source.training))
     return save_model(
         folder,
         loaded.name,
         loaded.model,
         data=loaded.config["data"],
-        card=with_motion(
-            (folder / CARD).read_text() if (folder / CARD).is_file() else "", fitting(recipe, source.training)
-        ),
+        card=card,
         statistics=loaded.statistics,
         metrics=loaded.config["metrics"],
         training=loaded.config.get("training"),

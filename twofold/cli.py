@@ -225,11 +225,14 @@ def train(
     dynamic_dim: Annotated[
         int | None, typer.Option(min=1, help="Of --clips: numbers of the dynamic code; else the clips say.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Fewer steps than the recipe's: NAME-trial.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="So many at most; of a recipe, with fewer than its own: NAME-trial.")
+    ] = None,
     begin: Annotated[
         str | None, typer.Option("--from", help="Start from this model's weights, by name or folder.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    replace: Annotated[bool, typer.Option(help="Of --clips: in place of the finished model of that name.")] = False,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
@@ -250,6 +253,7 @@ def train(
             steps=steps,
             static_dim=static_dim,
             dynamic_dim=dynamic_dim,
+            replace=replace,
         )
         train_clips(clips, wish, begin=begin, resume=resume, device=device, as_json=as_json)
     elif recipe is not None:
@@ -282,7 +286,10 @@ def import_drnet(
 def teach_motion(
     model: Annotated[str, typer.Argument(help="A model's name, or its folder.")],
     data: Annotated[Path | None, typer.Option(help="Where the model's data set lies, or is drawn.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Other than its recipe says.")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=0, help="Other than its recipe says; 0 keeps its motion, and sets how far samples spread."),
+    ] = None,
     device: Device = None,
 ) -> None:
     """Teach a model what comes next: a new motion on its codes."""

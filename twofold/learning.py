@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +13,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jobs.catalogue import Catalogue, zoo
+from jobs.catalogue import NAME, Catalogue, zoo
 from jobs.errors import TwofoldError
 from jobs.settings import Settings, read_settings
 from models.checkpoint import CheckpointError, save_model
@@ -22,7 +21,7 @@ from models.drnet_reference import ForeignWeights, import_drnet, read_parts
 from training.data.errors import DataError, Unreadable
 from training.data.videos import DIGEST, Reader, SquareVideo, find_videos
 from training.errors import TrainingError
-from training.own import SAMPLES, Wish, recipe_frames, train_own
+from training.own import SAMPLES, Wish, recipe_frames, refuse_finished, train_own
 from training.peers import rank_here
 from training.recipe import Recipe
 from training.sources import clips_source
@@ -67,6 +66,7 @@ def train_clips(
     settings = Settings()
     places = replace(_places(settings, clips, device), begin=find_folder(begin, settings) if begin else None)
     with readable_failures(), _bar(as_json) as bar:
+        refuse_finished(wish, places, resume)  # now, and not when all videos have been read
         with reading(wish.crop, settings) as read:
             counted = _counting(read, bar, len(find_videos(clips)))
             source = clips_source(clips, recipe_frames(wish.family), counted)
@@ -232,11 +232,13 @@ def own_folder(name: str) -> Path:
     """Return where a person's own model of this name lies.
 
     Raises:
-        LearningFailed: a name that is no plain name of a folder, or a shipped model's, which it would hide.
+        LearningFailed: a name under which nothing is served, or a shipped model's, which it would hide.
 
     """
-    if not re.fullmatch(r"\w[\w.-]{0,63}", name):
-        raise LearningFailed(f"a model's name is up to 64 letters, digits, - _ and ., not {name!r:.80}")
+    if not NAME.fullmatch(name):
+        raise LearningFailed(
+            f"a model's name is up to 64 of a-z, A-Z, 0-9, - _ and ., the first a letter or a digit, not {name!r:.80}"
+        )
     shipped = zoo()
     # Names are compared in small letters, for some file systems hold these to be the same.
     if shipped is not None and name.lower() in {folder.name.lower() for folder in shipped.iterdir()}:

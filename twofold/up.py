@@ -6,7 +6,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -38,14 +38,14 @@ def bring_up(settings: Settings) -> None:
     configure_logs(settings)
     refuse_open_address(settings)
     try:
-        with listening(settings) as listener, stopping_on_signals(), redis_server(settings) as redis_url:
-            run_children(settings.model_copy(update={"redis_url": redis_url}), listener)
+        with listening(settings) as listener, stopping_on_signals(), redis_server(settings) as redis:
+            run_children(settings.model_copy(update={"redis_url": redis.url}), listener, redis.tend)
     except Stop:
         say("Stopped.")
 
 
-def run_children(settings: Settings, listener: socket.socket) -> None:
-    """Start API and workers, say when they are ready, and keep them running; never returns but by `Stop`."""
+def run_children(settings: Settings, listener: socket.socket, tend_redis: Callable[[], None]) -> None:
+    """Start API and workers, say when they are ready, and keep all running; never returns but by `Stop`."""
     environment = settings.environment()
     api = Child("the API", ["serve", "--fd", str(listener.fileno())], environment, pass_fds=[listener.fileno()])
     workers = Child("the workers' supervisor", ["worker"], environment)
@@ -56,6 +56,7 @@ def run_children(settings: Settings, listener: socket.socket) -> None:
         tend_until_ready([workers, api], address)
         say(f"Twofold is ready: {address}   (Ctrl-C stops it)")
         while True:
+            tend_redis()
             for child in (workers, api):
                 child.tend()
             time.sleep(0.2)

@@ -17,7 +17,7 @@ from training.data.cuts import scene_cuts
 from training.data.errors import DataError, Unreadable
 from training.data.sides import Sides
 from training.data.videos import DIGEST, MAX_FRAMES, SquareVideo, VideoFolder, read_videos
-from training.errors import DiskFull, NonFiniteLoss, NothingLearnt, ResumeMismatch
+from training.errors import DiskFull, NameHeld, NameUsed, NonFiniteLoss, NothingLearnt, ResumeMismatch
 from training.own import SAMPLES, Wish, recipe_frames, show, train_own
 from training.run import RunFolder
 from training.sources import LEAST_FRAMES, SIZE, Source, source_of
@@ -71,9 +71,14 @@ def learn(request: TrainRequest, tools: Tools, report: Telling, again: bool) -> 
                 raise taken
             told.extend(source.found)
             teller.tell("measuring", MOVED)
-            show(folder, source, run, time.monotonic() - began)
+            with run.held():
+                show(folder, source, run)
         else:
             train(source, wish, places, teller.listener(), run if again else None)
+    except NameUsed as error:
+        raise taken from error
+    except NameHeld as error:
+        raise NameTaken(f"a training called {request.model} is going on; choose another name") from error
     except NothingLearnt as error:
         teller.end()
         raise CannotLearn(str(error)) from error
@@ -82,7 +87,8 @@ def learn(request: TrainRequest, tools: Tools, report: Telling, again: bool) -> 
     except DataError as error:
         raise CannotLearn(str(error)) from error
     except DiskFull as error:
-        shutil.rmtree(folder, ignore_errors=True)  # half a model: its name is free again
+        # Half a model, and ours: the name was held, and no model had it. It is free again.
+        shutil.rmtree(folder, ignore_errors=True)
         raise StorageFull("the server's disk is full; try again later") from error
     log.info("learnt", model=wish.name, seconds=round(time.monotonic() - began))
     teller.end()

@@ -13,6 +13,9 @@ export class Problem extends Error {
   }
 }
 
+// Nobody answered, or what stands before the server did: it is away for a moment, and asking again helps.
+export const isAway = ({ status }) => !status || [502, 503, 504].includes(status);
+
 const unreachable = () => new Problem({ title: "No answer", detail: "The server cannot be reached. Is it still running?" });
 
 function problemOf(status, type, text) {

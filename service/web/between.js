@@ -13,7 +13,7 @@ import { finished } from "./watching.js";
 const PARTS = [["dynamic", "the motion"], ["static", "the identity"], ["both", "both"]];
 const STEPS = [9, 17, 33], SHOWN = 9, RATE = 12.5; // frames a second, as in the files
 
-export async function between(place, { clip, encodes, model, params, onLeave }) {
+export async function between(place, { clip, encodes, model, params, signal, onLeave }) {
   const told = (params.ends || "").split(",").map((end) => end.split(":")).filter(([job, frame]) => job && frame);
   const ends = await Promise.all([0, 1].map((at) => endChooser(clip, encodes, told[at]?.[0])));
   // Somewhere to begin: from the lowest to the highest moment of the liveliest dimension.
@@ -26,7 +26,7 @@ export async function between(place, { clip, encodes, model, params, onLeave }) 
     clock?.stop();
     outcome.replaceChildren(element("p", { class: "told", role: "status" }, "walking …"));
     try {
-      const job = await finished(await getJob()), { frames } = await arraysOf(job);
+      const job = await finished(await getJob(), undefined, signal), { frames } = await arraysOf(job);
       const [first, second] = ends.map((end) => nameOf({ ...clip.job, id: end.job }));
       const name = first === second ? `path within ${first}` : `path from ${first} to ${second}`;
       const path = pathOf(job, frames, name);
@@ -64,12 +64,20 @@ async function endChooser(first, encodes, said) {
   const others = [clip.job, first.job].filter((job, at, all) => all.findIndex(({ id }) => id === job.id) === at
     && !encodes.some(({ id }) => id === job.id));
   const chooser = select([...others, ...encodes].map((job) => [job.id, nameOf(job)]), clip.job.id, async (id) => {
-    clip = await clipOf(id);
+    const read = await clipOf(id).catch((problem) => ({ problem }));
+    if (chooser.value !== id) return; // another has been chosen meanwhile
+    place.querySelector(".problem")?.remove();
+    if (read.problem) {
+      chooser.value = clip.job.id;
+      return void place.append(problemNote(read.problem));
+    }
+    clip = read;
     moment.max = String(clip.codes.frames - 1);
     show();
   });
+  const place = element("div", { class: "end" }, picture, labelled("Clip", chooser), labelled("Frame", moment));
   return {
-    element: element("div", { class: "end" }, picture, labelled("Clip", chooser), labelled("Frame", moment)),
+    element: place,
     choose(frame) { moment.value = String(frame); show(); },
     get job() { return clip.job.id; },
     get frame() { return Number(moment.value); },

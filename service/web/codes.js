@@ -26,7 +26,7 @@ const NPZ = "application/x-npz";
 export async function askArrays(path, { headers = {}, ...options } = {}) {
   const answer = await ask(path, { ...options, headers: { Accept: NPZ, Prefer: "wait=30", ...headers } });
   if (answer.headers.get("Content-Type") === NPZ) return readNpz(await answer.arrayBuffer());
-  return arraysOf(await finished(await answer.json()));
+  return arraysOf(await finished(await answer.json(), undefined, options.signal));
 }
 
 export const postArrays = (path, body, signal) => askArrays(path, {

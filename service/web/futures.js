@@ -15,7 +15,7 @@ const AHEAD = [10, 20, 40, 80, 160], SAMPLES = [[1, "the mean one"], [2, "2 samp
 
 const oneOf = (allowed, said, usual) => allowed.includes(Number(said)) ? Number(said) : usual;
 
-export async function futures(place, { clip, model, params, onLeave }) {
+export async function futures(place, { clip, model, params, signal, onLeave }) {
   const section = element("section", { class: "card", "aria-labelledby": "futures" }, element("h2", { id: "futures" }, "Its futures"));
   place.append(section);
   if (!model.motion) return void section.append(element("p", {}, `${model.name} has learnt no motion, so it predicts nothing.`));
@@ -36,7 +36,7 @@ export async function futures(place, { clip, model, params, onLeave }) {
   const predict = async () => {
     const form = new FormData();
     for (const [field, value] of Object.entries({ model: model.name, job: clip.job.id, observe, frames: ahead, samples })) form.append(field, value);
-    const job = await run(outcome, `futures of ${nameOf(clip.job)}`, "/predict", form);
+    const job = await run(outcome, `futures of ${nameOf(clip.job)}`, "/predict", form, signal);
     if (job && section.isConnected) await showFutures(job);
   };
   const showFutures = async (job) => {
@@ -62,7 +62,7 @@ export async function futures(place, { clip, model, params, onLeave }) {
   onLeave(() => clock?.stop());
   if (params.predict) {
     try {
-      await showFutures(await finished(await json(`/jobs/${params.predict}`)));
+      await showFutures(await finished(await json(`/jobs/${params.predict}`), undefined, signal));
     } catch (problem) {
       outcome.replaceChildren(problemNote(problem));
     }

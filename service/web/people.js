@@ -14,7 +14,7 @@ const AT_ONCE = 4, FRAMES = 40, RATE = 12.5; // frames a second, as in the files
 
 const nameOfSeed = (seed) => `identity of seed ${seed}`;
 
-export async function people(place, { model, params, onLeave, onSource }) {
+export async function people(place, { model, params, signal, onLeave, onSource }) {
   let next = 1, clocks = [];
   const outcome = element("div", { class: "outcome" }), shown = element("div", { class: "people" });
   const stop = () => {
@@ -27,7 +27,7 @@ export async function people(place, { model, params, onLeave, onSource }) {
     stop();
     shown.replaceChildren(element("p", { class: "told", role: "status" }, "drawing …"));
     try {
-      const jobs = await Promise.all(seeds.map(async (seed, at) => finished(await getJob(seed, at))));
+      const jobs = await Promise.all(seeds.map(async (seed, at) => finished(await getJob(seed, at), undefined, signal)));
       const arrays = await Promise.all(jobs.map(arraysOf));
       if (!shown.isConnected) return;
       note({ model: model.name, people: jobs.map(({ id }) => id).join(","), seeds: seeds.join(",") });
@@ -59,7 +59,7 @@ export async function people(place, { model, params, onLeave, onSource }) {
         const form = new FormData();
         form.append("model", model.name);
         form.append("video", await (await drawn(job.results["video/mp4"])).blob(), `seed_${seed}.mp4`);
-        const encoded = await run(outcome, name, "/encode", form);
+        const encoded = await run(outcome, name, "/encode", form, signal);
         if (encoded && place.isConnected) onSource(encoded);
       } catch (problem) {
         outcome.replaceChildren(problemNote(problem));

@@ -18,8 +18,9 @@ export function stageOf(job) {
   return [`${job.stage || "running"} – ${Math.round(job.progress * 100)} %`, timeLeft(job)].filter(Boolean).join(", ");
 }
 
-// Send a form and follow its job to the end: the finished job, or null after its problem was shown.
-export async function run(place, name, path, form) {
+// Send a form and follow its job to the end: the finished job, or null after its problem was shown, or once `left` says
+// that nobody looks any more. What is being sent then is sent all the same, and is among the jobs.
+export async function run(place, name, path, form, left) {
   const stage = element("span", { class: "stage", role: "status" }, "sending …");
   const bar = element("progress", { max: 1, value: 0, "aria-label": `progress of ${name}` });
   const cancel = element("button", { type: "button" }, "Cancel");
@@ -42,10 +43,11 @@ export async function run(place, name, path, form) {
       cancel.hidden = ENDED.includes(now.status);
     };
     show(job);
-    const done = await finished(job, show);
+    const done = await finished(job, show, left);
     card.remove();
     return done;
   } catch (problem) {
+    if (left?.aborted) return null;
     if (!(problem instanceof Problem)) throw problem;
     bar.remove();
     cancel.remove();

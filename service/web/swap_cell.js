@@ -14,19 +14,20 @@ export function openCell({ name, frames, first, length, fps, ends, model, transf
   const dialog = element("dialog", { "aria-label": name }, element("div", { class: "head tight" }, element("h2", {}, name),
     element("button", { type: "button", onclick: () => dialog.close() }, "Close")), canvas,
   element("div", { class: "transport" }, play), links);
-  dialog.addEventListener("close", () => { clock.stop(); dialog.remove(); });
+  const leaving = new AbortController();
+  dialog.addEventListener("close", () => { leaving.abort(); clock.stop(); dialog.remove(); });
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.body.append(dialog);
   dialog.showModal();
   clock.start();
-  files(name, ends, model, transfer).then((made) => links.replaceChildren(...made), (problem) => links.replaceChildren(problemNote(problem)));
+  files(name, ends, model, transfer, leaving.signal).then((made) => links.replaceChildren(...made), (problem) => links.replaceChildren(problemNote(problem)));
 }
 
 // The server makes movies of whole tables: a cell's is that of a table of one.
-async function files(name, [appearance, motion], model, transfer) {
+async function files(name, [appearance, motion], model, transfer, signal) {
   const form = new FormData();
   for (const [field, value] of Object.entries({ model, transfer, static_job: appearance, dynamic_job: motion })) form.append(field, value);
-  const job = await finished(await (await post("/swap", form)).json());
+  const job = await (await post("/swap", form)).json();
   remember(job, name);
-  return downloads(job, name);
+  return downloads(await finished(job, undefined, signal), name);
 }

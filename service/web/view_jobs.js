@@ -16,13 +16,15 @@ export async function show(place) {
   place.append(element("h1", {}, "Jobs"));
   const jobs = await myJobs();
   if (!jobs.length) return void place.append(emptyNote("Nothing has been asked yet.", element("a", { class: "button primary", href: "#start" }, "Choose a clip")));
+  const leaving = new AbortController();
   place.append(element("p", { class: "hint" }, heldKey()
     ? "A job's address opens it again for whoever has your key, as long as its results are kept."
     : "A job's address can be sent to whoever uses this server; it lives as long as its results do."),
-    element("ul", { class: "card jobs" }, jobs.map(jobRow)));
+    element("ul", { class: "card jobs" }, jobs.map((job) => jobRow(job, leaving.signal))));
+  return () => leaving.abort();
 }
 
-function jobRow(job) {
+function jobRow(job, signal) {
   const state = element("span", { class: `state ${job.status}` }, stageOf(job)), bar = element("progress", { max: 1, value: job.progress ?? 0, "aria-label": "progress" });
   const link = element("a", { class: "name" }, nameOf(job)), act = element("button", { type: "button" });
   const told = element("span", { class: "told" });
@@ -39,7 +41,7 @@ function jobRow(job) {
     act.onclick = () => end(now, row);
   };
   draw(job);
-  if (!ENDED.includes(job.status)) watch(job, draw).then(draw, () => {});
+  if (!ENDED.includes(job.status)) watch(job, draw, signal).then(draw, (problem) => signal.aborted || row.append(problemNote(problem)));
   return row;
 }
 

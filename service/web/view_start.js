@@ -14,6 +14,7 @@ export const title = "Start";
 
 export function show(place, params, chosen) {
   let model = chosen;
+  const leaving = new AbortController();
   const outcome = element("div", { class: "outcome" });
   const samples = element("div", { class: "samples" });
   const cut = cutFields();
@@ -23,7 +24,7 @@ export function show(place, params, chosen) {
     form.append("model", asked);
     for (const [field, value] of Object.entries(cut.values())) form.append(field, value);
     form.append("video", file, name);
-    const job = await run(outcome, name, "/encode", form);
+    const job = await run(outcome, name, "/encode", form, leaving.signal);
     if (job && place.isConnected) go("clip", { model: asked, job: job.id });
   };
   const camera = webcam((file) => encode(file, file.name), (problem) => outcome.prepend(problemNote(problem)));
@@ -54,7 +55,7 @@ export function show(place, params, chosen) {
       element("fieldset", { class: "card models" }, element("legend", {}, "The model"),
         models.map((one) => modelCard(one, one.name === model.name, choose)), licences())),
     outcome);
-  return () => camera.stop();
+  return () => { leaving.abort(); camera.stop(); };
 }
 
 function fileDrop(encode) {

@@ -23,7 +23,8 @@ export async function show(place, params, model) {
   const chosen = { static: ids(params.static), dynamic: ids(params.dynamic) };
   if (!chosen.static.length && !params.swap) chosen.static = encodes.slice(0, 3).map((job) => job.id);
   if (!chosen.dynamic.length && !params.swap) chosen.dynamic = encodes.slice(0, 3).map((job) => job.id);
-  let transfer = params.transfer === "prior" ? "prior" : "raw", clock = null, left = false;
+  let transfer = params.transfer === "prior" ? "prior" : "raw", clock = null;
+  const leaving = new AbortController(), { signal } = leaving;
 
   const outcome = element("div", { class: "outcome" }), sources = element("div", { class: "sources" });
   const go = button("Swap", () => swap(), { class: "primary" });
@@ -45,13 +46,13 @@ export async function show(place, params, model) {
 
   const showTable = async (job, who) => {
     const { frames, lengths } = await arraysOf(job);
-    if (left) return;
+    if (signal.aborted) return;
     if (frames.shape[0] !== who.static.length || frames.shape[1] !== who.dynamic.length) {
       return void outcome.replaceChildren(element("p", { class: "hint" }, "Some clips of this swap are no longer there to be named."));
     }
     clock?.stop();
     const made = await table(job, frames, lengths, who, model);
-    if (left) return;
+    if (signal.aborted) return;
     clock = made.clock;
     outcome.replaceChildren(made.card);
     note({ swap: job.id, static: who.static.join(","), dynamic: who.dynamic.join(","), transfer: who.transfer });
@@ -63,11 +64,11 @@ export async function show(place, params, model) {
     form.append("model", model.name);
     form.append("transfer", who.transfer);
     for (const side of ["static", "dynamic"]) for (const id of who[side]) form.append(`${side}_job`, id);
-    const job = await run(outcome, `${who.static.length} × ${who.dynamic.length} swap`, "/swap", form);
-    if (job && !left) await showTable(job, who);
+    const job = await run(outcome, `${who.static.length} × ${who.dynamic.length} swap`, "/swap", form, signal);
+    if (job && !signal.aborted) await showTable(job, who);
   };
   if (params.swap) await showTable(await finished(await json(`/jobs/${params.swap}`)), { ...chosen, transfer });
-  return () => { left = true; clock?.stop(); };
+  return () => { leaving.abort(); clock?.stop(); };
 }
 
 // My latest clips, and those that the address names.

@@ -103,7 +103,7 @@ function follow(place, job) {
     json(`/jobs/${job.id}`, { method: "DELETE" }).catch(() => { /* it has ended meanwhile */ });
   });
   const outcome = element("div", { class: "outcome" });
-  let left = false;
+  const leaving = new AbortController(), { signal } = leaving;
   place.append(element("h1", {}, nameOf(job).startsWith("train ") ? job.model : nameOf(job)),
     element("section", { class: "card", "aria-label": "How it learns" }, element("div", { class: "job-head" }, stage, stop), bar, curve.place), outcome);
   const draw = (now) => {
@@ -118,8 +118,8 @@ function follow(place, job) {
     }
   };
   draw(job);
-  watch(job, (now) => left || draw(now)).then((ended) => left || came(ended, outcome, looks, curve), (problem) => outcome.append(problemNote(problem)));
-  return () => { left = true; };
+  watch(job, draw, signal).then((ended) => came(ended, outcome, looks, curve)).catch((problem) => signal.aborted || outcome.append(problemNote(problem)));
+  return () => leaving.abort();
 }
 
 async function came(job, outcome, looks, curve) {

@@ -40,10 +40,10 @@ def wait_for_end(pid, seconds=10.0):
 
 def test_what_was_written_is_there_after_a_restart(tmp_path):
     settings = Settings(data_dir=tmp_path)
-    with redis_server(settings) as url, connect(url) as redis:
+    with redis_server(settings) as serving, connect(serving.url) as redis:
         redis.set("kept", "yes")
     assert not (tmp_path / "redis" / "redis.sock").exists()
-    with redis_server(settings) as url, connect(url) as redis:
+    with redis_server(settings) as serving, connect(serving.url) as redis:
         assert redis.get("kept") == b"yes"
 
 
@@ -70,6 +70,39 @@ def test_what_is_acknowledged_survives_a_kill(tmp_path):
     server.process.kill()
     server.process.wait()
     server.stop()
+    again = EmbeddedServer(tmp_path / "redis")
+    again.start()
+    with connect(again.url) as redis:
+        assert redis.get("kept") == b"yes"
+    again.stop()
+
+
+def test_one_that_died_is_started_again_with_what_it_had(tmp_path):
+    server = EmbeddedServer(tmp_path / "redis")
+    server.start()
+    try:
+        first = server.process
+        server.tend()
+        assert server.process is first, "it lives"
+        with connect(server.url) as redis:
+            redis.set("kept", "yes")
+            time.sleep(1.1)
+        first.kill()
+        first.wait()
+        server.tend()
+        with connect(server.url) as redis:
+            assert redis.get("kept") == b"yes"
+    finally:
+        server.stop()
+
+
+def test_a_stop_writes_no_second_copy_of_what_it_holds(tmp_path):
+    server = EmbeddedServer(tmp_path / "redis")
+    server.start()
+    with connect(server.url) as redis:
+        redis.set("kept", "yes")
+    server.stop()
+    assert not (tmp_path / "redis" / "dump.rdb").exists()
     again = EmbeddedServer(tmp_path / "redis")
     again.start()
     with connect(again.url) as redis:
@@ -125,8 +158,9 @@ def test_a_folder_with_a_long_name_gets_its_socket_elsewhere(tmp_path):
 
 
 def test_a_server_that_is_configured_is_used_and_must_answer(redis_url, tmp_path):
-    with redis_server(Settings(redis_url=redis_url, data_dir=tmp_path)) as url:
-        assert url == redis_url
+    with redis_server(Settings(redis_url=redis_url, data_dir=tmp_path)) as serving:
+        assert serving.url == redis_url
+        serving.tend()
     assert not (tmp_path / "redis").exists()
     with pytest.raises(ConfigurationError, match="TWOFOLD_REDIS_URL"):
         check("redis://127.0.0.1:1/0")

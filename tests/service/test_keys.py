@@ -20,8 +20,8 @@ class Person:
         self.key, self.secret = KeyFile(served.settings.own_keys_file).add(name, **limits)
         self.http = httpx.Client(base_url=served.url, timeout=20, headers={"Authorization": f"Bearer {self.secret}"})
 
-    def encode(self, content=MP4, **fields):
-        return self.http.post("/encode", files={"video": ("clip.mp4", content)}, data=fields)
+    def encode(self, content=MP4, headers=None, **fields):
+        return self.http.post("/encode", files={"video": ("clip.mp4", content)}, data=fields, headers=headers)
 
 
 @pytest.fixture
@@ -157,6 +157,24 @@ def test_drawing_a_movie_is_one_of_a_keys_jobs_and_the_movie_is_its_owners(keyed
     assert carol.http.get(movie).content == MP4
     worker.join()
     assert bob.http.get(movie).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/encode", "/sample"])
+def test_a_request_that_was_sent_before_has_its_job_though_there_is_room_for_no_other(keyed, person, path):
+    carol = person("carol", max_jobs=1)
+
+    def ask(key, **said):
+        headers = {"Idempotency-Key": key}
+        if path == "/encode":
+            return carol.encode(headers=headers, **said)
+        return carol.http.post(path, json={"seed": 1} | said, headers=headers)
+
+    first = ask("key-1")
+    assert first.status_code == 202
+    assert ask("key-2").status_code == 429
+    again = ask("key-1")
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert ask("key-1", model="another").status_code in (404, 422), "it is no way to make another"
 
 
 def test_over_the_limit_of_jobs_a_body_is_not_read(keyed, person):

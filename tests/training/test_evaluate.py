@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -12,9 +13,12 @@ from models.unordered_config import UnorderedVAEConfig
 from models.unordered_vae import UnorderedVAE
 from training.card import METRICS_BEGIN, METRICS_END
 from training.data.errors import DataError
+from training.data.sides import Sides
+from training.data.videos import SquareVideo
 from training.evaluate import Budget, evaluate
 from training.metrics.pictures import MAX_BYTES
 from training.report import flat_metrics, prediction_table, replace_between, sentence_of
+from training.sources import clips_source
 
 
 def save_tiny(folder: Path, name: str, data: str) -> str:
@@ -173,3 +177,37 @@ def test_what_is_typical_can_be_measured_anew_beside_all_other_numbers(places, t
     (folder / "evaluation.json").write_text(json.dumps(before | {"digest": "sha256:other"}))
     with pytest.raises(DataError, match="evaluate the whole first"):
         evaluate(folder, **options)
+
+
+def test_what_is_typical_of_own_clips_has_intervals_over_files_and_tells_what_has_changed(tmp_path):
+    def read(path: Path, size: int) -> SquareVideo:
+        """Each file has four scenes of noise."""
+        noise = np.random.default_rng(ord(path.name[0])).integers(0, 256, (48, size, size, 3), np.uint8)
+        return SquareVideo(noise, list(range(48)), 1, 48, [12, 24, 36], digest=path.name)
+
+    clips, folder, found = tmp_path / "clips", tmp_path / "mine", list[str]()
+    clips.mkdir()
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        (clips / name).touch()
+    sides = clips_source(clips, 4, read).sides
+    assert sides is not None
+    known = sides.training | sides.held_out
+    held_out = {name: one for name, one in known.items() if not name.startswith("a")}
+    sides = Sides({name: one for name, one in known.items() if name not in held_out}, held_out)
+    quantiles = {name: [float(rank) for rank in range(101)] for name in ("psnr_db", "excess_nats", "static_kl")}
+    digest = save_model(
+        folder,
+        "mine",
+        UnorderedVAE(UnorderedVAEConfig.tiny()),
+        data={"name": "12 own clips"},
+        card="",
+        statistics={"fit": quantiles},
+        training={"clips": sides.to_json()},
+    )
+    (folder / "evaluation.json").write_text(json.dumps({"digest": digest, "measured": {}}))
+    (clips / "d.mp4").touch()
+    options = {"data": clips, "cache": tmp_path, "device": "cpu", "budget": Budget.quick(), "only_fit": True}
+    judged = evaluate(folder, **options, read=read, keep=False, on_found=found.append)["typical"]
+    assert set(judged["shares"]["held-out clips"]) == {"value"}, "eight clips, and of two files only"
+    assert len(found) == 1
+    assert "new since then: d.mp4, scene 1" in found[0]

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.checkpoint import load_model, write_together
+from models.checkpoint import load_model, save_model, write_together
 from models.unordered_config import UnorderedVAEConfig
 from models.unordered_vae import UnorderedVAE
+from training.data.errors import DataError
 from training.data.pool import ClipPool
 from training.errors import DiskFull, NonFiniteLoss, ResumeMismatch
 from training.held_out import HeldOut
@@ -180,6 +181,32 @@ def test_a_motion_for_which_the_disk_has_no_room_says_that_the_model_is_as_it_wa
     monkeypatch.setattr("training.train.save_model", full)
     with pytest.raises(DiskFull, match="free some space, then teach it again"):
         teach_motion(folder, places)
+
+
+def test_no_steps_keep_the_motion_and_set_its_spread_alone(
+    tmp_path: Path, pool: ClipPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, places = Source(pool, pool, CARD), at(tmp_path)
+    monkeypatch.setattr("training.train.open_source", lambda *asked, **more: source)
+    monkeypatch.setattr("training.train.motion_of", lambda recipe: TAUGHT.motion)
+    folder = run_on(source, TAUGHT, places, resume=False, listener=Listener())
+    before, card = load_model(folder), (folder / "README.md").read_text()
+    monkeypatch.setattr("training.motion.calibrated", lambda *asked: 2.5)
+    digest = teach_motion(folder, places, steps=0)
+    after = load_model(folder)
+    assert digest == after.digest != before.digest
+    assert after.model.motion.get_buffer("widening") == 2.5
+    theirs = before.model.state_dict()
+    changed = {name for name, value in after.model.state_dict().items() if not torch.equal(value, theirs[name])}
+    assert changed == {"motion.widening"}
+    assert (folder / "README.md").read_text().splitlines()[5:] == card.splitlines()[5:], "taught as it was"
+
+    bare = run_on(source, replace(TAUGHT, name="bare"), places, resume=False, listener=Listener())
+    model = load_model(bare)
+    model.model.motion = None
+    save_model(bare, "bare", model.model, data=CARD, card="")
+    with pytest.raises(DataError, match="has no motion yet"):
+        teach_motion(bare, places, steps=0)
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_step_and_keeps_the_checkpoint(

@@ -1,6 +1,7 @@
 """The judge learns from true pictures, says how well it reads, and finds out who leaks."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -112,6 +113,47 @@ def test_a_factor_that_cannot_be_seen_is_not_held_against_a_picture(stripes, mon
     reading = true_reading(stripes, static, dynamic)
     reading.static["coat"][:5] += 1
     assert shares(reading, stripes, static, dynamic).static_all == 1
+
+
+def test_all_at_once_is_asked_only_of_pictures_that_show_all(stripes, monkeypatch):
+    """Of 20 pictures 8 hide the coat and are not asked, though their hats are read right; of the other 12 three are."""
+    rng, pairs = np.random.default_rng(0), np.stack([np.arange(20)] * 2, axis=1)
+    static, dynamic = stripes.identities("test", 20), stripes.motions(rng, 20, 1, "scattered")[:, 0]
+    shown = np.ones((20, 2), dtype=bool)
+    shown[:8, 1] = False
+    monkeypatch.setattr(stripes, "legible", lambda dynamic: shown)
+    reading = true_reading(stripes, static, dynamic)
+    reading.static["hat"][11:] += 1
+    found = shares(reading, stripes, static, dynamic, pairs)
+    assert found.static == {"hat": 11 / 20, "coat": 1.0}
+    assert found.static_all == found.intervals["static_all"].value == 3 / 12
+    assert found.intervals["static_all"].low < 3 / 12 < found.intervals["static_all"].high
+    assert found.dynamic_all == found.intervals["dynamic_all"].value == 1, "these are read of every picture"
+
+
+def test_guessing_gets_all_at_once_as_often_as_chance_has_it_though_factors_be_hidden(stripes, monkeypatch):
+    rng = np.random.default_rng(0)
+    static, dynamic = stripes.identities("test", 24_000), stripes.motions(rng, 24_000, 1, "scattered")[:, 0]
+    shown = np.stack([np.ones(24_000, dtype=bool), rng.random(24_000) < 0.56], axis=1)
+    monkeypatch.setattr(stripes, "legible", lambda dynamic: shown)
+    guessed = {name: rng.integers(n, size=24_000).astype(float) for name, n in stripes.static_levels.items()}
+    reading = replace(true_reading(stripes, static, dynamic), static=guessed)
+    assert shares(reading, stripes, static, dynamic).static_all == pytest.approx(1 / (3 * 4), abs=0.01)
+
+
+def test_what_no_picture_shows_is_0_and_never_nan(stripes, monkeypatch):
+    rng, pairs = np.random.default_rng(0), np.stack([np.arange(20)] * 2, axis=1)
+    static, dynamic = stripes.identities("test", 20), stripes.motions(rng, 20, 1, "scattered")[:, 0]
+    nowhere_both = np.stack([np.arange(20) % 2 == 0, np.arange(20) % 2 == 1], axis=1)
+    monkeypatch.setattr(stripes, "legible", lambda dynamic: nowhere_both)
+    found = shares(true_reading(stripes, static, dynamic), stripes, static, dynamic, pairs)
+    assert (found.static_mean, found.static_all) == (1, 0)
+    assert asdict(found.intervals["static_all"]) == {"value": 0, "low": 0, "high": 0}
+    monkeypatch.setattr(stripes, "legible", lambda dynamic: np.zeros_like(nowhere_both))
+    hidden = shares(true_reading(stripes, static, dynamic), stripes, static, dynamic, pairs)
+    assert set(hidden.static.values()) == {0}
+    for part in (found, hidden):
+        json.dumps(asdict(part), allow_nan=False)
 
 
 @pytest.mark.parametrize(("off", "share"), [(0.99 * TOLERANCE, 1.0), (1.01 * TOLERANCE, 0.0)])

@@ -1,9 +1,12 @@
 """Of clips that cannot be drawn anew, a model that mixes its codes up is told from one that does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from rich.progress import Progress
 
+from training.data.labels import Labels
 from training.data.pool import ClipPool
 from training.metrics.own_clips import held_out_files, measure_clips, measure_scene, pairs_with
 from training.report import Report, flat_metrics, scene_line
@@ -72,6 +75,57 @@ def test_pairs_are_of_different_files_and_each_has_a_held_out_clip():
     assert (pairs.min(1) < 4).all()
     assert set(pairs[:, 0].tolist()) == set(pairs[:, 1].tolist()) == set(range(6))
     assert pairs_with(2, np.array([0, 0])).tolist() == [[1, 0], [0, 1]], "of one file where there is no other"
+
+
+def test_partners_of_a_files_many_clips_are_of_several_files_and_of_more_than_its_next_clips():
+    files = np.repeat(np.arange(5), 12)
+    pairs = pairs_with(60, files)
+    assert len(pairs) == len({tuple(pair) for pair in pairs.tolist()}) == 3 * 60
+    assert (files[pairs[:, 0]] != files[pairs[:, 1]]).all()
+    for file in range(5):
+        lent = pairs[files[pairs[:, 1]] == file, 0]
+        assert len(set(lent.tolist())) == 36, "none twice"
+        assert len(set(files[lent].tolist())) == 4
+    assert pairs_with(3, np.arange(3)).tolist() == [[1, 0], [2, 0], [2, 1], [0, 1], [0, 2], [1, 2]]
+
+
+def labelled(source: Source, toys: list[int]) -> Source:
+    """The same, whose held-out clips are of these toys, two categories of some instances each."""
+    held_out = Labels(
+        {"category": np.array(toys) // 10, "instance": np.array(toys) % 10, "light": np.arange(len(toys))},
+        whose=("category", "instance"),
+    )
+    return replace(source, labels=(Labels({"light": np.zeros(len(source.training), dtype=int)}), held_out))
+
+
+def test_clips_of_one_toy_are_one_draw_and_are_not_swapped_with_each_other(by_hand, clips_of, monkeypatch):
+    toys = [3, 3, 13, 13, 14, 14, 15, 15, 16, 16]
+    many, few = labelled(clips_of(10, 2), toys), labelled(clips_of(10, 2), [min(toy, 15) for toy in toys])
+    assert held_out_files(many).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    swapped = []
+    watched = lambda count, files: swapped.append((pairs_with(count, files), files)) or swapped[-1][0]  # noqa: E731
+    monkeypatch.setattr("training.metrics.own_clips.pairs_with", watched)
+    found, of_few, alone = (measure_clips(by_hand("grey"), source, QUIET) for source in (many, few, clips_of(10, 2)))
+    pairs, files = swapped[0]
+    assert (files[pairs[:, 0]] != files[pairs[:, 1]]).all()
+    assert found["protocol"]["owners"] == 5
+    assert "| PSNR in dB, 10 held-out clips | |" in tables(found)
+    assert set(found["fidelity"]["raw"]["reconstruction_psnr"]) == {"value", "low", "high"}
+    assert set(of_few["fidelity"]["raw"]["reconstruction_psnr"]) == {"value"}
+    psnr, by_itself = (part["fidelity"]["raw"]["reconstruction_psnr"] for part in (found, alone))
+    assert psnr["value"] == by_itself["value"]
+    assert (psnr["low"], psnr["high"]) != (by_itself["low"], by_itself["high"])
+
+
+def test_a_scene_is_told_of_files_enough_among_the_clips_that_are_long_enough(by_hand, clips_of):
+    source = clips_of(12, 12, tuple("aabbccddeeff"))
+    assert set(measure_scene(by_hand(), source, QUIET, steps=2)["scene"]["right"]) == {"value", "low", "high"}
+    lengths = source.held_out.lengths.clone()
+    lengths[:4] = 7  # those of a and b, which leaves four files
+    short = replace(source, held_out=replace(source.held_out, lengths=lengths))
+    found = measure_scene(by_hand(), short, QUIET, steps=2)["scene"]
+    assert found["clips"] == 8
+    assert set(found["right"]) == {"value"}
 
 
 def test_the_scene_is_probed_for_where_clips_suffice(by_hand, clips_of):

@@ -10,8 +10,9 @@ from rich.progress import Progress
 
 from training.data.digits import MovingDigits
 from training.data.pool import ClipPool
-from training.metrics.drift import best_places, compared, edges, elsewhere
-from training.metrics.scene import clip_codes, pairs_of, scene_probe
+from training.metrics.drift import best_places, compared, edges, elsewhere, floors
+from training.metrics.scene import clip_codes, pairs_of, scene_probe, told_right
+from training.metrics.ssim import frame_ssim
 from training.report import scene_line
 
 QUIET = Progress(disable=True)
@@ -91,6 +92,44 @@ def test_the_interval_of_a_probe_is_over_clips_and_not_over_their_many_pairs(by_
     assert width > 1.3 * 4 * 0.5 / np.sqrt(20 * 512), "that of so many independent pairs, at its widest"
 
 
+def test_the_interval_of_a_probe_is_over_files_where_clips_are_of_the_same():
+    """Of ten files eight clips each, all of which stand still or none does: they are ten draws and not eighty."""
+    generator = torch.Generator().manual_seed(0)
+
+    def codes(clips: int, still: torch.Tensor) -> torch.Tensor:
+        drawn = torch.randn(clips, 6, 2, generator=generator)
+        drawn[still] = drawn[still][:, :1]
+        return drawn
+
+    files = np.repeat(np.arange(10), 8)
+    known, unknown = codes(200, torch.ones(200, dtype=torch.bool)), codes(80, torch.from_numpy(files % 2 == 0))
+    apart, together, one = (told_right(known, unknown, QUIET, 150, 3, of) for of in (None, files, 0 * files))
+    assert apart.value == together.value == one.value
+    assert together.high - together.low > 1.5 * (apart.high - apart.low)
+    assert one.low == one.high == pytest.approx(one.value), "one file is drawn each time"
+
+
+def test_a_probe_is_told_the_files_of_those_clips_that_it_is_shown(by_hand, monkeypatch):
+    """Each clip is as bright as its file's number says, so that its codes say it too."""
+    shown = []
+
+    def watched(known, unknown, progress, steps, seed, files=None):
+        shown.append((unknown, files))
+        return told_right(known, unknown, progress, steps, seed, files)
+
+    monkeypatch.setattr("training.metrics.scene.told_right", watched)
+    files = np.repeat(np.arange(10), 6)
+    frames = torch.zeros(60, 12, 64, 64, 3, dtype=torch.uint8)
+    frames[:, :, :, 32:48] = torch.from_numpy(20 * files).to(torch.uint8)[:, None, None, None, None]
+    scene_probe(by_hand(), grey_clips(True), ClipPool.of_equal_clips(frames), QUIET, 9, 40, steps=1, files=files)
+    codes, of = shown[0]
+    assert len(of) == 40
+    assert (codes[:, 0, 0] * 255 / 20).round().tolist() == of.tolist()
+    clips = white_squares()
+    scene_probe(by_hand(), clips, clips, QUIET, 9, 9, steps=1, files=np.zeros(10_000, int))
+    assert [of for _, of in shown[1:]] == [None, None], "of no file, as they are new ones, nor are their places"
+
+
 @pytest.fixture(scope="module")
 def moving(shared_data: Path) -> MovingDigits:
     return MovingDigits.load(shared_data / "mnist", "test")
@@ -124,7 +163,20 @@ def test_quite_other_digits_and_black_frames_are_told_beside_what_a_model_shows(
     generator = torch.Generator().manual_seed(4)
     actors, paths = moving.cast(8, generator), moving.paths(8, 3, generator)
     frames = moving.draw_clips(actors, paths).permute(0, 1, 4, 2, 3).contiguous()
-    nothing, _ = compared(torch.zeros_like(frames), actors, moving)
-    others, _ = compared(frames, elsewhere(actors), moving)
-    assert 0.85 < others.mean() < 0.95
-    assert 0.85 < nothing.mean() < 0.95
+    others, nothing = floors(frames, actors, moving)
+    assert 0.85 < others < 0.95
+    assert 0.85 < nothing < 0.95
+
+
+def test_a_black_frame_is_held_against_digits_where_they_are_and_not_against_both_on_one_corner(
+    moving: MovingDigits,
+) -> None:
+    generator = torch.Generator().manual_seed(4)
+    actors, paths = moving.cast(8, generator), moving.paths(8, 3, generator)
+    frames = moving.draw_clips(actors, paths).permute(0, 1, 4, 2, 3).contiguous()
+    black = torch.zeros_like(frames)
+    _, nothing = floors(frames, actors, moving)
+    assert nothing == pytest.approx(frame_ssim(frames, black).mean())
+    on_the_corner, degenerate = compared(black, actors, moving)
+    assert degenerate[..., 32:, :].max() == degenerate[..., :, 32:].max() == 0
+    assert nothing < on_the_corner.mean(), "two digits have more ink than one that hides the other"

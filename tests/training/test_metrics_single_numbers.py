@@ -77,6 +77,15 @@ def grow(stripes, by_hand, transform):
         return dci(fit, test, stripes, progress), mig(test, stripes)
 
 
+def test_clips_that_readers_are_fitted_on_move_in_other_ways_than_those_they_are_scored_on(stripes, by_hand):
+    with Progress(disable=True) as progress:
+        coded = coded_splits(by_hand(), stripes, 60, 60, progress)
+    parts = (coded.scattered, coded.scattered_held_out, coded.movement, coded.movement_held_out)
+    for number, one in enumerate(parts):
+        for other in parts[number + 1 :]:
+            assert (one.dynamic_factors == other.dynamic_factors).all((1, 2)).mean() < 0.05
+
+
 def test_forests_find_perfect_codes_perfect(stripes, by_hand):
     found, gap = grow(stripes, by_hand, lambda static, dynamic: (static, dynamic))
     assert found.disentanglement.value > 0.9

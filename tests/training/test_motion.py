@@ -1,6 +1,7 @@
 """A motion model learns what moves: it predicts better than standing still, and better alone for having been alone."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,11 +11,13 @@ from torch import Tensor
 
 from models.unordered_config import UnorderedVAEConfig
 from models.unordered_vae import UnorderedVAE
+from training.data.digits import MovingDigits
 from training.data.errors import DataError
-from training.data.pool import ClipPool
+from training.data.pool import ClipPool, Clips
 from training.data.sheets import Pose
 from training.data.sprite_clips import movements
 from training.motion import (
+    WIDENINGS,
     CodedRuns,
     calibrated,
     code_runs,
@@ -22,6 +25,7 @@ from training.motion import (
     motion_loss,
     new_motion,
     train_motion,
+    within_central,
 )
 from training.recipe import MotionRecipe
 from training.recipes import motion_of
@@ -169,6 +173,77 @@ def test_samples_are_widened_until_they_hold_what_came() -> None:
     torch.nn.init.constant_(motion.log_var.bias, 2 * math.log(0.1))
     walk = 0.2 * torch.randn(200, 16, 2, generator=torch.Generator().manual_seed(5)).cumsum(1)
     assert calibrated(motion, torch.zeros(200, 16), walk, 6) == pytest.approx(2.0, abs=0.21)
+    walk *= 100
+    assert calibrated(motion, torch.zeros(200, 16), walk, 6) == WIDENINGS[-1] == 5, "or more"
+
+
+@pytest.mark.parametrize("count", [20, 40, 100])
+def test_the_central_share_of_few_samples_holds_as_much_of_what_they_are_drawn_from(count: int) -> None:
+    generator = torch.Generator().manual_seed(6)
+    samples, truth = torch.randn(count, 40, 50, 10, generator=generator), torch.randn(40, 50, 10, generator=generator)
+    assert float(within_central(samples, truth).float().mean()) == pytest.approx(0.9, abs=0.01)
+
+
+def test_samples_too_few_to_hold_so_much_hold_what_lies_between_the_outermost() -> None:
+    generator = torch.Generator().manual_seed(6)
+    samples, truth = torch.randn(3, 40, 50, 10, generator=generator), torch.randn(40, 50, 10, generator=generator)
+    assert torch.equal(within_central(samples, truth), (truth >= samples.amin(0)) & (truth <= samples.amax(0)))
+
+
+class Watched:
+    """Clips that note which runs were taken of them, in turn."""
+
+    aligned = False
+
+    def __init__(self, clips: Clips) -> None:
+        self.clips, self.runs, self.numbers = clips, list[Tensor](), list[int]()
+        self.clip, self.draw = clips.clip, clips.draw
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def with_runs(self, length: int) -> Sequence[int]:
+        return self.clips.with_runs(length)
+
+    def run(self, index: int, length: int, generator: torch.Generator) -> Float[Tensor, "length c h w"]:
+        self.numbers.append(index)
+        self.runs.append(self.clips.run(index, length, generator))
+        return self.runs[-1]
+
+
+@pytest.mark.parametrize(("count", "kept"), [(2, 1), (12, 1), (40, 2)])
+def test_samples_are_calibrated_on_clips_that_no_motion_was_learnt_from(
+    count: int, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[Tensor]()
+    monkeypatch.setattr("training.motion.calibrated", lambda *given: asked.append(given[2]) or 2.0)
+    clips = Watched(pool(count))
+    motion = train_motion(Turning(UnorderedVAEConfig.tiny()), clips, replace(SMALL, steps=1, runs=400))
+    assert len(clips.numbers) == 400
+    learnt, apart = set(clips.numbers[:380]), set(clips.numbers[380:])
+    assert not learnt & apart
+    assert len(apart) == kept
+    assert learnt | apart == set(range(count)), "no other is left out"
+    assert len(asked[0]) == 20
+    assert motion.get_buffer("widening") == 2
+
+
+def test_of_one_clip_nothing_is_kept_apart_and_samples_are_as_they_were_learnt() -> None:
+    clips = Watched(pool(1))
+    motion = train_motion(Turning(UnorderedVAEConfig.tiny()), clips, replace(SMALL, steps=1))
+    assert clips.numbers == [0] * SMALL.runs
+    assert motion.get_buffer("widening") == 1
+
+
+def test_clips_without_end_move_in_other_ways_where_they_calibrate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs each, which would be the same two if they had one seed."""
+    monkeypatch.setattr("training.motion.KEPT_APART", 2)
+    squares = MovingDigits(torch.full((1, 32, 32), 255, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
+    clips = Watched(squares)
+    train_motion(Turning(UnorderedVAEConfig.tiny()), clips, replace(SMALL, steps=1, runs=4))
+    learnt, apart = clips.runs[:2], clips.runs[2:]
+    assert len(apart) == 2
+    assert not any(torch.equal(one, other) for one in learnt for other in apart)
 
 
 def test_an_unused_dimension_is_measured_by_its_posteriors_spread() -> None:

@@ -243,6 +243,9 @@ def test_a_clip_that_is_alone_is_cut_into_stretches_if_it_is_long(tmp_path: Path
 
 def test_the_page_and_the_contract_say_how_long_a_clip_that_is_alone_must_be() -> None:
     frames, service = LEAST_STRETCHES * LEAST_STRETCH, Path(__file__).parents[2] / "service"
+    page = (service.parent / "docs" / "data.md").read_text()
+    assert f"at least {frames} frames will do" in page
+    assert f"cut into stretches of {LEAST_STRETCH} or more" in page
     assert f"needs {frames} frames or more" in TRAIN_FIELDS["clips"]["description"]
     assert f"const LONG = {frames};" in (service / "web" / "view_train.js").read_text()
 

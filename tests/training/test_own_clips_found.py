@@ -1,5 +1,7 @@
 """What is said of a folder of videos is true: scenes, near-duplicates, the split, and what was left out."""
 
+import os
+import sys
 from pathlib import Path
 
 import av
@@ -8,11 +10,12 @@ import pytest
 
 from training.data.cuts import scene_cuts
 from training.data.duplicates import near_duplicates
+from training.data.errors import DataError, Unreadable
 from training.data.face_clips import FaceClips
 from training.data.faces import draw, identities, motion_path
 from training.data.pool import as_bytes
 from training.data.told import told
-from training.data.videos import VideoFolder, find_videos, read_videos, split_clips, through_h264
+from training.data.videos import SquareVideo, VideoFolder, find_videos, read_videos, split_clips, through_h264
 from training.sources import clips_source
 
 
@@ -193,3 +196,35 @@ def test_real_signers_have_no_cuts_and_no_duplicates(shared_data, read):
     found = read_videos(find_videos(shared_data / "videos" / "signers"), size=64, min_frames=3, read=read)
     assert found.cuts == {}
     assert near_duplicates(found.clips) == []
+
+
+def by_name(path: Path, size: int) -> SquareVideo:
+    """What is called broken cannot be read, all else is a clip of noise."""
+    if path.name.startswith("broken"):
+        raise Unreadable("cannot be used: " + "it is of no kind that is taken " * 50)
+    noise = np.random.default_rng(len(path.name)).integers(0, 256, (6, size, size, 3), np.uint8)
+    return SquareVideo(noise, list(range(6)), 1, 6, [])
+
+
+def test_too_few_clips_are_told_with_what_was_left_out_and_why_in_a_few_lines(tmp_path):
+    for number in range(8):
+        (tmp_path / f"broken {'very ' * 30}{number}.mp4").touch()
+    (tmp_path / "whole.mp4").touch()
+    with pytest.raises(DataError, match=r"1 clip can be used \(whole.mp4\); a model needs at least 2") as failed:
+        clips_source(tmp_path, 4, by_name)
+    _, left_out = str(failed.value).split("; left out: ")
+    assert left_out.startswith("broken very very")
+    assert left_out.count(": cannot be used: it is of no kind") == 5
+    assert left_out.endswith("; and 3 more")
+    assert len(left_out) < 1300
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take names in UTF-8 alone")
+def test_a_name_that_is_no_utf_8_can_be_printed(tmp_path):
+    for name in (b"broken caf\xe9.mp4", b"caf\xe9.mp4", "größe.mp4".encode()):
+        (tmp_path / os.fsdecode(name)).touch()
+    source = clips_source(tmp_path, 4, by_name)
+    assert source.sides is not None
+    assert {*source.sides.training, *source.sides.held_out} == {r"caf\xe9.mp4", "größe.mp4"}
+    assert r"left out: broken caf\xe9.mp4 cannot" in source.card["source"]
+    "".join([*source.card.values(), *source.found]).encode()

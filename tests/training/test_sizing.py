@@ -30,6 +30,12 @@ def test_what_tells_clips_apart_is_no_motion():
     assert dynamic_size(ClipPool.of_equal_clips(still)) == 2
 
 
+def test_many_short_clips_ask_for_as_many_numbers_as_fewer_of_them():
+    noise = np.random.default_rng(0).integers(0, 256, (2500, 20, 16, 16, 3), np.uint8)
+    few, many = (dynamic_size(ClipPool.of_equal_clips(torch.from_numpy(noise[:count]))) for count in (500, 2500))
+    assert few == many == 16
+
+
 def test_a_static_code_grows_with_the_clips_within_bounds():
     def of(count: int) -> ClipPool:
         return ClipPool.of_equal_clips(torch.zeros(count, 2, 16, 16, 3, dtype=torch.uint8))

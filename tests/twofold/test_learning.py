@@ -9,9 +9,11 @@ import pytest
 import torch
 from rich.progress import Progress
 from safetensors.torch import save_file
+from typer.main import get_command
 
 from training.data.errors import Unreadable
 from training.own import Wish
+from twofold.cli import app
 from twofold.learning import LearningFailed, _counting, own_folder, train_clips, train_recipe
 from twofold.samples import write_face_clips
 
@@ -108,6 +110,25 @@ def test_control_c_while_videos_are_read_leaves_nothing(tmp_path, monkeypatch):
     assert not (tmp_path / "data" / "runs").exists()
 
 
+def test_a_name_that_has_a_model_is_refused_before_any_video_is_read(tmp_path, monkeypatch):
+    class Read(Exception):
+        """A video has been opened."""
+
+    def read(*arguments, **options):
+        raise Read
+
+    write_face_clips(tmp_path / "clips", count=2)
+    monkeypatch.setenv("TWOFOLD_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr("worker.learn.square_video", read)
+    (tmp_path / "data" / "models" / "mine").mkdir(parents=True)
+    (tmp_path / "data" / "models" / "mine" / "config.json").write_text("{}")
+    with pytest.raises(LearningFailed, match=r"a model called mine already.*--replace"):
+        train_clips(tmp_path / "clips", Wish(name="mine"))
+    arguments = ["train", "--clips", str(tmp_path / "clips"), "--name", "mine", "--replace"]
+    with pytest.raises(Read):
+        get_command(app)(arguments, standalone_mode=False)
+
+
 def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_path):
     shapes = json.loads((shared_data / "drnet_reference" / "state_dicts.json").read_text())
     tensors = {
@@ -131,8 +152,8 @@ def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_pat
     assert "Traceback" not in refused.stderr
 
 
-@pytest.mark.parametrize("name", ["../outside", "a/b", "", ".hidden"])
-def test_a_name_that_is_no_folder_is_refused(name):
+@pytest.mark.parametrize("name", ["../outside", "a/b", "", ".hidden", "größe", "_mine", "a" * 65])
+def test_a_name_that_is_no_folder_or_would_not_be_served_is_refused(name):
     with pytest.raises(LearningFailed, match="a model's name is"):
         own_folder(name)
 

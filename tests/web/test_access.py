@@ -7,6 +7,25 @@ from tests.web.visits import wait_until
 
 pytestmark = pytest.mark.timeout(400)
 
+# What the page is given of the camera, once the test allows it; and whether a recording has come to its end.
+WATCH_THE_CAMERA = """() => {
+  const { mediaDevices } = navigator, ask = mediaDevices.getUserMedia.bind(mediaDevices);
+  const { start } = MediaRecorder.prototype;
+  const allowed = new Promise((resolve) => { window.allow = resolve; });
+  window.tracks = [];
+  mediaDevices.getUserMedia = async (wanted) => {
+    const stream = await ask(wanted);
+    window.tracks.push(...stream.getTracks());
+    await allowed;
+    return stream;
+  };
+  MediaRecorder.prototype.start = function () {
+    this.addEventListener("stop", () => { window.recorded = true; });
+    start.call(this);
+  };
+}"""
+LIVE = "window.tracks.filter((track) => track.readyState === 'live').length"
+
 
 def focus_by_tab(page, wanted: str, most: int = 60) -> None:
     for _ in range(most):
@@ -89,3 +108,37 @@ def test_the_camera_gives_a_clip(visit):
     page.click("text=Record 4 seconds")
     page.wait_for_selector(".view.clip[data-shown]")
     assert page.inner_text("h1").startswith("webcam.")
+
+
+@pytest.fixture
+def camera(visit):
+    """The page with a camera that it is given once the test says so; it must send nothing."""
+    page = visit.open()
+    page.context.grant_permissions(["camera"])
+    page.evaluate(WATCH_THE_CAMERA)
+    sent = []
+    page.on("request", lambda asked: asked.method == "POST" and sent.append(asked.url))
+    yield page
+    assert not sent
+
+
+def test_closing_the_camera_while_it_records_sends_nothing_and_leaves_no_track_on(camera):
+    use = camera.locator("text=Use the webcam")
+    use.click()
+    use.click()
+    wait_until(camera, "window.tracks.length === 2")
+    camera.evaluate("window.allow()")
+    camera.click("text=Record 4 seconds")
+    assert camera.evaluate(LIVE) == 1, "of the two that it was given one is in use"
+    camera.click("text=Close the camera")
+    wait_until(camera, "window.recorded")
+    assert camera.evaluate(LIVE) == 0
+    assert camera.locator(".job").count() == 0
+
+
+def test_a_camera_that_is_allowed_after_one_has_left_is_not_kept_on(camera, visit):
+    camera.click("text=Use the webcam")
+    wait_until(camera, "window.tracks.length === 1")
+    visit.go("jobs")
+    camera.evaluate("window.allow()")
+    wait_until(camera, f"{LIVE} === 0")

@@ -1,16 +1,24 @@
 """What the page says when something cannot be done, and what it does about what has gone."""
 
 import os
+import re
 import signal
+from functools import partial
 
 import numpy as np
 import pytest
 
 from tests.end_to_end.clips import drawn_faces, write_h264
+from tests.web.views import pixels
 from tests.web.visits import PATIENCE, wait_until
 
 pytestmark = pytest.mark.timeout(400)
 AT_WORK = "/^(?!sending).*\\d+ %/.test(document.querySelector('.job .stage')?.textContent)"
+RUNNING = {
+    **{"id": "1" * 32, "kind": "encode", "model": "faces-vae", "created": "2026-01-01T00:00:00Z", "expires": None},
+    **{"status": "running", "progress": 0.5, "stage": "encoding", "started": None, "results": {}, "error": None},
+}
+AWAY, CHANGED = {"status": 503}, {"content_type": "text/event-stream", "body": "event: status\ndata: {}\n\n"}
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +112,74 @@ def test_a_server_that_learns_nothing_does_not_offer_it(visit):
     page = visit.open("#train")
     assert "learns no models" in page.inner_text(".view.train")
     assert page.locator("nav a[data-view=train]").is_hidden()
+
+
+@pytest.fixture
+def one_runs(visit):
+    """A visit whose only job is one that runs; what more is said of it is the test's own."""
+    for query, jobs in (("", []), ("kind=encode", [RUNNING])):  # the last that fits is asked first
+        answer = {"json": {"jobs": jobs, "cursor": None}}
+        visit.page.route(re.compile(rf"/jobs\?{query}"), partial(fulfilled, [answer]))
+    return visit
+
+
+def fulfilled(answers, route):
+    """Give the answers in turn, and the last one again and again."""
+    route.fulfill(**(answers.pop(0) if len(answers) > 1 else answers[0]))
+
+
+def test_whoever_leaves_the_jobs_ends_their_streams(one_runs):
+    page = one_runs.page
+    page.route("**/events", lambda route: None)  # it stays open
+    with page.expect_request("**/events"):
+        one_runs.open("#jobs")
+    with page.expect_event("requestfailed", lambda asked: asked.url.endswith("/events")) as ended:
+        one_runs.go("start")
+    assert ended.value.failure == "net::ERR_ABORTED"
+
+
+def test_a_server_that_is_away_for_a_moment_is_asked_again(one_runs):
+    one_runs.expected = ("503",)
+    page, done = one_runs.page, {"json": {**RUNNING, "status": "succeeded"}}
+    page.route("**/events", partial(fulfilled, [AWAY, CHANGED]))
+    page.route(f"**/jobs/{RUNNING['id']}", partial(fulfilled, [AWAY, done]))
+    one_runs.open("#jobs")
+    page.wait_for_selector(".jobs .state.succeeded")
+    assert page.locator(".problem").count() == 0
+
+
+def test_a_job_that_cannot_be_followed_any_more_says_why(one_runs):
+    one_runs.expected = ("410",)
+    one_runs.page.route("**/events", partial(fulfilled, [{"status": 410}]))
+    one_runs.open("#jobs")
+    one_runs.page.wait_for_selector(".jobs li .problem:has-text('410')")
+
+
+def test_an_end_of_a_path_stays_what_it_was_where_another_clip_cannot_be_read(visit, encoded):
+    visit.expected = ("404",)
+    page, held = visit.page, []
+    page.route(f"**/jobs/{encoded[1]}", lambda route: held.append(route))
+    visit.open(f"#future?job={encoded[0]}")
+    end = page.locator(".end").first
+    chooser, before = end.locator("select"), pixels(page, ".end canvas >> nth=0")
+
+    def asked():
+        while not held:
+            page.wait_for_timeout(20)
+        return held.pop()
+
+    chooser.select_option(encoded[1])
+    late = asked()
+    chooser.select_option(encoded[2])
+    while pixels(page, ".end canvas >> nth=0") == before:
+        page.wait_for_timeout(20)
+    late.fulfill(status=404)
+    page.wait_for_timeout(100)
+    assert end.locator(".problem").count() == 0, "nobody waits for it any more"
+    chooser.select_option(encoded[1])
+    asked().fulfill(status=404)
+    end.locator(".problem").wait_for()
+    assert chooser.input_value() == encoded[2]
+    page.unroute(f"**/jobs/{encoded[1]}")
+    chooser.select_option(encoded[1])
+    end.locator(".problem").wait_for(state="detached")

@@ -18,6 +18,7 @@ from jobs.connection import connect
 from jobs.train_request import TrainRequest
 from models.checkpoint import load_model, write_together
 from tests.worker.drawn import film, moving_square
+from training.run import RunFolder
 from worker.__main__ import lay_out
 from worker.attempt import Stopped, Why
 from worker.learn import Teller
@@ -204,6 +205,7 @@ def test_clips_that_cannot_be_used_are_a_problem_that_says_why(bench, clips):
     assert problem.slug == "cannot-learn"
     assert "1 clip can be used (clip 1)" in problem.detail
     assert "a single one of at least 120 frames" in problem.detail
+    assert "; left out: clip 2: cannot be used: " in problem.detail
     faceless = submit(bench, clips, crop="face", model="faces")
     work(bench)
     assert bench.store.get(faceless.id).problem.slug == "cannot-learn"
@@ -213,3 +215,27 @@ def test_a_name_that_was_taken_meanwhile_is_refused(bench, clips):
     record = submit(bench, clips, model="tiny")
     work(bench)
     assert bench.store.get(record.id).problem.slug == "name-taken"
+
+
+def test_a_name_that_somebody_else_trains_meanwhile_is_refused_and_theirs_is_left_alone(bench, clips, monkeypatch):
+    run = RunFolder(bench.store.settings.data_dir / "runs" / "mine")
+    theirs = bench.store.settings.own_models_dir / "mine" / "config.json"
+    record = submit(bench, clips)
+    with run.held():
+        work(bench)
+    problem = bench.store.get(record.id).problem
+    assert (problem.slug, problem.status) == ("name-taken", 409)
+    assert "a training called mine is going on" in problem.detail
+    assert not run.path.exists()
+
+    def finished_by_then(*given):
+        theirs.parent.mkdir()
+        theirs.write_text("{}")
+
+    monkeypatch.setattr("training.own.check_clips_suffice", finished_by_then)
+    record = submit(bench, clips)
+    work(bench)
+    problem = bench.store.get(record.id).problem
+    assert problem.slug == "name-taken"
+    assert "there is a model called mine by now" in problem.detail
+    assert theirs.read_text() == "{}"

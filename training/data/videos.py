@@ -77,12 +77,13 @@ def read_videos(paths: Iterable[Path], size: int, min_frames: int, read: Reader)
     """Read videos, and make a clip of each scene.
 
     Broken files, and those with no scene of `min_frames` frames, are left out. A file is called by its path below
-    the folder that all of them lie in, so that two of one name in two folders are two.
+    the folder that all of them lie in, so that two of one name in two folders are two; bytes of it that are no UTF-8
+    are spelt out, for names are printed and written.
     """
     paths = list(paths)
     found, folder = VideoFolder(), common_folder(paths)
     for path in paths:
-        name = path.relative_to(folder).as_posix()
+        name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace")
         try:
             video = read(path, size)
         except Unreadable as error:

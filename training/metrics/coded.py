@@ -10,6 +10,8 @@ from models.disentangler import Disentangler
 from training.data.drawable import Drawable, Motion, Split
 from training.metrics.swaps import CLIP_FRAMES, encode
 
+APART: dict[Split, int] = {"train": 0, "test": 100}  # of seeds: held-out clips move in ways of their own
+
 
 @dataclass(frozen=True, slots=True)
 class CodedClips:
@@ -39,14 +41,14 @@ def coded_splits(
     progress: Progress,
     seed: int = 7,
 ) -> CodedSplits:
-    """Draw and encode all four."""
+    """Draw and encode all four, each movement for one of them alone."""
     task = progress.add_task("coding clips for probes", total=4)
     sizes: dict[Split, int | None] = {"train": num_training, "test": num_held_out}
     motions: tuple[Motion, Motion] = ("scattered", "movement")
     coded = []
     for number, motion in enumerate(motions):
         for split, num in sizes.items():
-            coded.append(coded_clips(model, data, split, num, motion, seed + number, progress))
+            coded.append(coded_clips(model, data, split, num, motion, seed + number + APART[split], progress))
             progress.advance(task)
     return CodedSplits(*coded)
 

@@ -60,7 +60,6 @@ def drift(model: Disentangler, digits: MovingDigits, observed: int, clips: int, 
     )
     similarity, true = compared(frames, actors, digits)
     exact = digits.draw_clips(actors, paths).permute(0, 1, 4, 2, 3).contiguous()
-    others, black = compared(exact, elsewhere(actors), digits)[0], compared(torch.zeros_like(frames), actors, digits)[0]
     return Drift(
         clips,
         observed,
@@ -68,9 +67,18 @@ def drift(model: Disentangler, digits: MovingDigits, observed: int, clips: int, 
         similarity.mean(0).tolist(),
         [(told.low, told.high) for told in (over_clips(each) for each in similarity.T)],
         (edges(frames).mean(0) / edges(true).mean(0)).tolist(),
-        float(others.mean()),
-        float(black.mean()),
+        *floors(exact, actors, digits),
     )
+
+
+def floors(exact: UInt8[Tensor, "n t c h w"], actors: Actors, digits: MovingDigits) -> tuple[float, float]:
+    """The mean SSIM of these true pictures with the next clip's digits, best aligned, and of black frames with them.
+
+    In a black frame a digit fits nowhere better than elsewhere, and `best_places` would lay both on one corner, where
+    they hide each other and are black for the most part too: so they are where they truly are.
+    """
+    others, _ = compared(exact, elsewhere(actors), digits)
+    return float(others.mean()), float(frame_ssim(torch.zeros_like(exact), exact).mean())
 
 
 def elsewhere(actors: Actors) -> Actors:
@@ -85,7 +93,10 @@ def edges(frames: UInt8[Tensor, "n t c h w"]) -> Float[Tensor, "n t"]:
 
 
 def best_places(frames: UInt8[Tensor, "n c h w"], digits: UInt8[Tensor, "n k s s"]) -> Int[Tensor, "n k 2"]:
-    """For digit k of each frame the corner (row, column) where it correlates most with channel k."""
+    """For digit k of each frame the corner (row, column) where it correlates most with channel k.
+
+    It is (0, 0) where that channel is black.
+    """
     side = digits.shape[-1]
     places = []
     for frame, shapes in zip(frames.float() / 255, digits.float() / 255, strict=True):

@@ -5,9 +5,11 @@ whether its dynamic codes tell which clip they are of (`scene`): a model that re
 nothing fails at one or the other. Where few clips are held out some training clips stand beside them, to swap with
 and to be told from; each pair has a held-out clip in it.
 
-Scenes of one file are no independent draws, so that intervals are over files; of less than five there is none.
+Scenes of one file are no independent draws, nor are clips of one toy or person, where labels say whose they are: so
+intervals are over these, and swaps are of different ones. Of less than five there is no interval.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -46,7 +48,11 @@ def measure_clips(model: Disentangler, source: Source, progress: Progress) -> di
 
     return {
         "data": "clips",
-        "protocol": {"clips": len(psnr), "files": len(set(files.tolist())), "frames_per_clip": CLIP_FRAMES},
+        "protocol": {
+            "clips": len(psnr),
+            "owners" if source.labels else "files": len(set(files.tolist())),
+            "frames_per_clip": CLIP_FRAMES,
+        },
         "fidelity": {"raw": {"reconstruction_psnr": mean(psnr)}},
         "similarity": {"raw": {"reconstruction_ssim": mean(ssim)}},
         "consistency": measure_swaps_again(model, source, progress),
@@ -70,7 +76,7 @@ def reconstructed(model: Disentangler, held_out: Clips, progress: Progress) -> t
 def measure_swaps_again(model: Disentangler, source: Source, progress: Progress) -> dict[str, Any]:
     """Whether swaps with held-out clips have the codes that they were made of, when they are encoded."""
     numbers = even_numbers(len(source.held_out), MOST)
-    files = held_out_files(source)[numbers]
+    files = numbered(held_out_files(source)[numbers])
     clips = [source.held_out.clip(int(number)) for number in numbers]
     held_out = len(clips)
     if held_out < LEAST_FILES:
@@ -91,13 +97,17 @@ def measure_swaps_again(model: Disentangler, source: Source, progress: Progress)
 def pairs_with(held_out: int, files: Int[np.ndarray, " n"]) -> Int[np.ndarray, "p 2"]:
     """Pairs (appearance, motion): each of the first, held-out clips with some of other files, where there are such.
 
+    A clip's partners lie at even distances among these: they are of several files, and a file's clips have others each.
     Who is not held out takes both roles in turn, as those who are do among themselves.
     """
-    pairs = list[tuple[int, int]]()
+    pairs, taken = list[tuple[int, int]](), Counter[int]()
     for clip in range(held_out):
         around = (clip + np.arange(1, len(files))) % len(files)
-        others = around[files[around] != files[clip]]
-        for other in (others if len(others) else around)[:PARTNERS].tolist():
+        others, file = around[files[around] != files[clip]], int(files[clip])
+        others = np.roll(others if len(others) else around, -taken[file])
+        taken[file] += 1
+        partners = min(PARTNERS, len(others))
+        for other in others[np.arange(partners) * len(others) // partners].tolist():
             pairs += [(other, clip)] if other < held_out else [(other, clip), (clip, other)]
     return np.array(pairs)
 
@@ -106,11 +116,13 @@ def measure_scene(
     model: Disentangler, source: Source, progress: Progress, clips: tuple[int, int] = (2000, 500), steps: int = 1500
 ) -> dict[str, Any]:
     """Whether dynamic codes tell which clip they are of, by the name "scene"; nothing where clips are too few."""
-    training, held_out = long_enough(source.training), long_enough(source.held_out)
+    training, held_out, files = long_enough(source.training), long_enough(source.held_out), held_out_files(source)
+    if isinstance(source.held_out, ClipPool):
+        files = files[(source.held_out.lengths >= FRAMES).numpy()]
     if len(training) < LEAST_TO_PROBE[0] or len(held_out) < LEAST_TO_PROBE[1]:
         return {}
-    found = asdict(scene_probe(model, training, held_out, progress, *clips, steps=steps))
-    return {"scene": found | {"right": without_interval_of_few(found["right"], source)}}
+    found = asdict(scene_probe(model, training, held_out, progress, *clips, steps=steps, files=files))
+    return {"scene": found | {"right": alone_of_few(found["right"], files)}}
 
 
 def long_enough(clips: Clips) -> Clips:
@@ -122,10 +134,20 @@ def long_enough(clips: Clips) -> Clips:
 
 
 def held_out_files(source: Source) -> Int[np.ndarray, " n"]:
-    """The number of the file that each held-out clip is of, counted from 0; without files each is of its own."""
+    """The number of the file, or of the toy or person, that each held-out clip is of, counted from 0.
+
+    Where neither is known, each is of its own.
+    """
+    if source.labels:
+        return source.labels[1].owners()
     if not source.held_out_files:
         return np.arange(len(source.held_out))
     return np.unique(source.held_out_files, return_inverse=True)[1]
+
+
+def numbered(files: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """The same, counted from 0 without gaps: files of which no clip is left are resampled no more."""
+    return np.unique(files, return_inverse=True)[1]
 
 
 def without_interval_of_few(estimate: Mapping[str, float], source: Source) -> dict[str, float]:

@@ -14,11 +14,11 @@ TOLERANCE = 0.25  # of half a continuous factor's range: ±0.25 for smile and tu
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Shares of pictures read as they should be, in [0, 1]."""
+    """Shares of pictures read as they should be, in [0, 1]; 0 where no picture shows what is asked."""
 
     static: dict[str, float]  # by factor, over pictures where the factor can be seen
     static_mean: float  # over factors
-    static_all: float  # every visible static factor of a picture right at once
+    static_all: float  # every static factor of a picture right at once, over pictures where all can be seen
     dynamic: dict[str, float]  # by factor; a continuous one is right within TOLERANCE
     dynamic_all: float  # every dynamic factor of a picture right at once
     r2: dict[str, float]  # of continuous factors
@@ -41,18 +41,20 @@ def shares(
     by_factor = {}
     for column, name in enumerate(data.static_levels):
         correct = reading.static[name] == static[:, column]
-        by_factor[name] = float(correct[legible[:, column]].mean())
-        right.append(correct | ~legible[:, column])
+        by_factor[name] = share(correct, legible[:, column])
+        right.append(correct)
     moved: dict[str, Bool[np.ndarray, " n"]] = {}
     for name in data.classes:
         moved[name] = reading.classes[name] == truth[name]
     for name, (low, high) in data.ranges.items():
         moved[name] = np.abs(reading.values[name] - truth[name]) <= TOLERANCE * (high - low) / 2
+    # A picture that hides a factor would be easier to read right than one that shows it.
+    whole, always = np.all(legible, axis=1), np.ones(len(legible), dtype=bool)
     everything, moves = np.all(right, axis=0), np.all(list(moved.values()), axis=0)
     return Shares(
         static=by_factor,
         static_mean=float(np.mean(list(by_factor.values()))),
-        static_all=float(everything.mean()),
+        static_all=share(everything, whole),
         dynamic={name: float(correct.mean()) for name, correct in moved.items()},
         dynamic_all=float(moves.mean()),
         r2={name: r_squared(reading.values[name], truth[name]) for name in data.ranges},
@@ -60,28 +62,37 @@ def shares(
         if pairs is None
         else intervals(
             {name: (right[column], legible[:, column]) for column, name in enumerate(data.static_levels)},
-            {**moved, "static_all": everything, "dynamic_all": moves},
+            {name: (correct, always) for name, correct in {**moved, "dynamic_all": moves}.items()}
+            | {"static_all": (everything, whole)},
             pairs,
         ),
     )
 
 
+def share(right: Bool[np.ndarray, " n"], counted: Bool[np.ndarray, " n"]) -> float:
+    """Of the pictures that count how many are right; 0 where none counts, as JSON has no NaN."""
+    return float((right & counted).sum() / max(1, counted.sum()))
+
+
 def intervals(
     static: dict[str, tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
-    others: dict[str, Bool[np.ndarray, " n"]],
+    others: dict[str, tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
     pairs: Int[np.ndarray, "p 2"],
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """The shares of right pictures among those that count, resampled as `bootstrap.mean_over_pairs` does."""
+    """The shares of right pictures among those that count, resampled as `bootstrap.mean_over_pairs` does.
+
+    Each is given as (right, counted), `static` ones for their mean too; where none counts it is 0, from 0 to 0.
+    """
     drawn = weights(np.random.default_rng(seed), int(pairs.max()) + 1)
     together = occurrences(pairs, drawn)
     found, of_static = {}, []
-    every = {name: (right, np.ones_like(right)) for name, right in others.items()}
-    for name, (right, counted) in {**static, **every}.items():
-        hits, size = ((part * counted).reshape(len(pairs), -1).sum(1) for part in (right, counted))
+    for name, (right, counted) in {**static, **others}.items():
+        hits, size = ((part & counted).reshape(len(pairs), -1).sum(1) for part in (right, counted))
         asked = together @ size
-        rounds = np.divide(together @ hits, asked, out=np.full(len(drawn), np.nan), where=asked > 0)
-        found[name] = Estimate.of(hits.sum() / size.sum(), rounds)
+        unseen = np.full(len(drawn), np.nan if counted.any() else 0.0)
+        rounds = np.divide(together @ hits, asked, out=unseen, where=asked > 0)
+        found[name] = Estimate.of(share(right, counted), rounds)
         if name in static:
             of_static.append(rounds)
     mean = float(np.mean([found[name].value for name in static]))

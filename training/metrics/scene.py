@@ -47,7 +47,7 @@ class SceneProbe:
 def clip_codes(model: Disentangler, clips: Clips, count: int, seed: int) -> Float[Tensor, "n t z"]:
     """The dynamic codes of random frames of so many random clips, or of all where there are no more."""
     device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
-    numbers = torch.randperm(len(clips), generator=generator)[:count]
+    numbers = chosen(clips, count, generator)
     parts = []
     for some in torch.split(numbers, BATCH):
         # Those of a pool are its own, one by one: a clip that came twice would be paired with itself as another.
@@ -82,6 +82,11 @@ def pairs_of(codes: Float[Tensor, "n t z"], count: int, generator: torch.Generat
     return Pairs(codes[first, frame], codes[second, (frame + shift) % length], torch.stack([first, second], 1))
 
 
+def chosen(clips: Clips, count: int, generator: torch.Generator) -> Int[Tensor, " n"]:
+    """The numbers of so many random clips, or of all where there are no more."""
+    return torch.randperm(len(clips), generator=generator)[:count]
+
+
 def scene_probe(
     model: Disentangler,
     training: Clips,
@@ -91,21 +96,33 @@ def scene_probe(
     num_held_out: int = 500,
     steps: int = 1500,
     seed: int = 3,
+    files: Int[np.ndarray, " clips"] | None = None,
 ) -> SceneProbe:
-    """Teach a fresh probe on training clips, and count what it tells right of held-out ones."""
+    """Teach a fresh probe on training clips, and count what it tells right of held-out ones.
+
+    `files` says which file, toy or person each held-out clip of a pool is of, if not its own: intervals are over these.
+    """
     known, unknown = clip_codes(model, training, num_training, seed), clip_codes(model, held_out, num_held_out, seed)
     places = None
     if isinstance(training, MovingDigits) and isinstance(held_out, MovingDigits):
         there = training.places(len(known), FRAMES, torch.Generator().manual_seed(seed))
         elsewhere = held_out.places(len(unknown), FRAMES, torch.Generator().manual_seed(seed))
         places = told_right(there, elsewhere, progress, steps, seed)
-    return SceneProbe(told_right(known, unknown, progress, steps, seed), places, len(unknown), steps)
+    of = None
+    if files is not None and isinstance(held_out, ClipPool):  # elsewhere clips are new ones, of no file
+        of = files[chosen(held_out, num_held_out, torch.Generator().manual_seed(seed)).numpy()]
+    return SceneProbe(told_right(known, unknown, progress, steps, seed, of), places, len(unknown), steps)
 
 
 def told_right(
-    known: Float[Tensor, "n t z"], unknown: Float[Tensor, "m t z"], progress: Progress, steps: int, seed: int
+    known: Float[Tensor, "n t z"],
+    unknown: Float[Tensor, "m t z"],
+    progress: Progress,
+    steps: int,
+    seed: int,
+    files: Int[np.ndarray, " m"] | None = None,
 ) -> Estimate:
-    """What a probe that learnt on known codes tells right of unknown ones."""
+    """What a probe that learnt on known codes tells right of unknown ones, of one clip each, or of these `files`."""
     mean, std = known.mean((0, 1)), known.std((0, 1)).clamp_min(1e-6)
     known, unknown = (known - mean) / std, (unknown - mean) / std
     torch.manual_seed(seed)
@@ -120,9 +137,10 @@ def told_right(
     with torch.inference_mode():
         pairs = pairs_of(unknown, 20 * PAIRS, torch.Generator().manual_seed(seed))
         right = ((probe(pairs.first, pairs.second) > 0).float() == pairs.apart).double().numpy()
-    # Pairs share clips, and are no independent draws: clips are resampled.
-    drawn = weights(np.random.default_rng(seed), len(unknown), ROUNDS)
-    halves = [mean_over_pairs(right[part], pairs.clips[part].numpy(), drawn) for part in halved(len(right))]
+    # Pairs share clips, and are no independent draws: clips are resampled, or whose they are.
+    of = np.arange(len(unknown)) if files is None else np.unique(files, return_inverse=True)[1]
+    drawn = weights(np.random.default_rng(seed), int(of.max()) + 1, ROUNDS)
+    halves = [mean_over_pairs(right[part], of[pairs.clips[part].numpy()], drawn) for part in halved(len(right))]
     return Estimate.of(float(right.mean()), np.mean(halves, axis=0))
 
 

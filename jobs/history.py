@@ -1,0 +1,39 @@
+"""What Redis has written down of the past: its append-only file keeps every command until it is written anew.
+
+So what was purged or has expired can be read in the file for as long as that takes, and a quiet server may never come
+to it by itself. Here it is asked to: soon after a purge, and once a day for what expired.
+"""
+
+import time
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from jobs.events import PREFIX
+
+AFTER_PURGE = 600.0  # seconds from one rewriting to the next at the soonest
+ANYWAY = 86_400.0
+WRITTEN, PURGED = f"{PREFIX}history:written", f"{PREFIX}history:purged"
+
+
+def forget_history(redis: Redis, now: float | None = None) -> bool:
+    """Have the append-only file written anew where that is due; returns whether it was asked for.
+
+    A Redis without such a file writes none, and one that does not take orders (a managed one) has its own ways.
+    """
+    now = time.time() if now is None else now
+    said: bytes | None = redis.get(WRITTEN)  # type: ignore[assignment]
+    if said is None:
+        redis.set(WRITTEN, now)  # a day from the first time that anybody asks
+        said = str(now).encode()
+    purged = bool(redis.exists(PURGED))
+    if now - float(said) < (AFTER_PURGE if purged else ANYWAY):
+        return False
+    redis.set(WRITTEN, now)
+    redis.delete(PURGED)
+    try:
+        if redis.info("persistence").get("aof_enabled"):
+            redis.bgrewriteaof()
+    except ResponseError:
+        return False
+    return True
