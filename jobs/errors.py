@@ -104,7 +104,7 @@ class NotJson(Problem):
 
 
 class NameTaken(Problem):
-    """A model of the name is served already."""
+    """A model of the name is served already, or being taught."""
 
     slug, title, status = "name-taken", "There is a model of this name", 409
 

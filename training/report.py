@@ -29,7 +29,8 @@ bootstrap over identities.
 
 A *judge* is a small convolutional network taught on true pictures of training identities; what it reads in true
 pictures of held-out identities is its own accuracy, and the ceiling of what it can say of swaps. Continuous factors
-count as read when within a quarter of half their range.
+count as read when within a quarter of half their range. *All static factors at once* are counted in those pictures
+alone that show every one of them.
 
 *One code held, the other drawn*: the field's judge protocol. With a clip's dynamic codes fixed and the static code
 drawn from its prior, a judge should still read the motion; with the static code fixed and the dynamic codes drawn,
@@ -60,7 +61,8 @@ model's motion, mean after mean. Beside them stand the last observed code held s
 codes, which is what the decoder can show at all. Squared errors are summed over a frame's pixels and channels, values
 in [0, 1]. *One constant picture for all* has every pixel's median over all true frames (black, of digits): where most
 of a frame is ground, SSIM and PSNR are high for a picture of nothing. Of 40 sampled futures it is counted how often
-the true code lies within their central 90 %.
+the true code lies within their central 90 %, of the numbers of a movement's codes that move by more than a fifth of
+their deviation.
 
 *Typical*: held-out clips that the thresholds of `fit` were not taken from (where clips are few, other cuts of the same
 ones), every other one through H.264, and as many made foreign: upside down, in negative, noise, faces for a model of
