@@ -7,8 +7,8 @@ import pytest
 from jobs.measures import STAGE_SECONDS, read_work
 from jobs.requests import EncodeRequest, GridRequest, SwapRequest
 from jobs.workers import announced
+from tests.worker.doing import run, work
 from tests.worker.drawn import film, moving_square
-from tests.worker.test_tasks import bench, digest, run, upload, work  # noqa: F401 - fixtures among them
 from worker.meter import count_decoded, measured, measured_each, memory, metering
 from worker.shelf import gpu_memory
 
@@ -18,7 +18,7 @@ def once(work, kind, stage):
     return histogram.rising(STAGE_SECONDS)[-1][1] == 1 and histogram.sum > 0
 
 
-def test_an_encode_counts_each_frame_decoded_and_each_run_both_ways(bench, digest, upload):  # noqa: F811
+def test_an_encode_counts_each_frame_decoded_and_each_run_both_ways(bench, digest, upload):
     clip = upload(film(moving_square(130, 64, 64), "ffv1", "matroska", "bgr0"))
     assert run(bench, EncodeRequest(model="tiny", digest=digest, clip=clip)).status == "succeeded"
     told = read_work(bench.store.redis)
@@ -31,7 +31,7 @@ def test_an_encode_counts_each_frame_decoded_and_each_run_both_ways(bench, diges
         assert once(told, "encode", stage), stage
 
 
-def test_a_job_that_fails_is_counted_as_far_as_it_came(bench, digest, upload):  # noqa: F811
+def test_a_job_that_fails_is_counted_as_far_as_it_came(bench, digest, upload):
     broken = upload(b"\x00\x00\x00\x18ftypisom" + bytes(99))
     record = run(bench, EncodeRequest(model="tiny", digest=digest, clip=broken))
     assert record.status == "failed"
@@ -40,7 +40,7 @@ def test_a_job_that_fails_is_counted_as_far_as_it_came(bench, digest, upload):  
     assert told.frames == {}
 
 
-def test_a_grid_and_a_swap_count_their_pictures(bench, digest, upload):  # noqa: F811
+def test_a_grid_and_a_swap_count_their_pictures(bench, digest, upload):
     run(bench, GridRequest(model="tiny", digest=digest, seed=1, size=3))
     assert read_work(bench.store.redis).frames == {"forward": 9}
     source = {"clip": upload(film(moving_square(5, 64, 64), "ffv1", "matroska", "bgr0"))}
@@ -49,7 +49,7 @@ def test_a_grid_and_a_swap_count_their_pictures(bench, digest, upload):  # noqa:
     assert read_work(bench.store.redis).frames == {"decode": 5, "forward": 9 + 15}
 
 
-def test_a_worker_tells_how_much_memory_it_holds(bench, monkeypatch):  # noqa: F811
+def test_a_worker_tells_how_much_memory_it_holds(bench, monkeypatch):
     seen = []
     monkeypatch.setattr("worker.warm.withdraw", lambda redis, name: seen.extend(announced(redis)))
     work(bench)
