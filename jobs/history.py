@@ -5,15 +5,22 @@ to it by itself. Here it is asked to: soon after a purge, and once a day for wha
 """
 
 import time
+from contextlib import suppress
 
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from jobs.events import PREFIX
 
 AFTER_PURGE = 600.0  # seconds from one rewriting to the next at the soonest
 ANYWAY = 86_400.0
 WRITTEN, PURGED = f"{PREFIX}history:written", f"{PREFIX}history:purged"
+
+
+def note_purge(redis: Redis) -> None:
+    """Say that the file holds what was purged; without memory left to say it in, it is purged none the less."""
+    with suppress(OutOfMemoryError):
+        redis.set(PURGED, 1)
 
 
 def forget_history(redis: Redis, now: float | None = None) -> bool:

@@ -21,7 +21,7 @@ from jobs import transitions
 from jobs.artifacts import Artifact
 from jobs.errors import Problem, QueueFull, TooManyJobs, Unavailable, WorkerLost, WrongValue
 from jobs.events import PREFIX, TERMINAL
-from jobs.history import PURGED
+from jobs.history import note_purge
 from jobs.logs import current_request
 from jobs.requests import JobRequest, MovieRequest, parse_request
 from jobs.settings import Settings
@@ -267,8 +267,9 @@ class JobStore:
     def purge(self, record: JobRecord) -> list[str]:
         """Forget a job now and return the artifacts that no other job uses, for the caller to delete."""
         self.redis.srem(TO_PURGE, record.id)
-        self.redis.set(PURGED, record.id)
-        return self.abandon(record.id, record.artifacts)
+        unused = self.abandon(record.id, record.artifacts)
+        note_purge(self.redis)
+        return unused
 
     def abandon(self, job_id: str, artifacts: Iterable[str]) -> list[str]:
         """Forget a job, also one that has no record yet, and return those of its artifacts that nothing else uses."""

@@ -35,7 +35,7 @@ async def read_json(request: Request, settings: Settings, known: Collection[str]
     try:
         async for block in body.blocks():
             content += block
-        fields = await run_in_threadpool(parse_object, bytes(content))  # a million numbers take a second
+        fields = await run_in_threadpool(parse_object, bytes(content))  # it takes a while for a million numbers
     except ClientDisconnect:
         raise TruncatedBody("the connection was closed before the body ended") from None
     except UploadTimeout:

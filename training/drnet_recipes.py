@@ -179,11 +179,37 @@ def faces_drnet_roomy() -> Recipe:
 
 def faces_drnet_roomy_alone() -> Recipe:
     """As `faces_drnet_roomy` without the adversary from the first step on."""
-    recipe = faces_drnet_roomy()
+    return without_adversary(faces_drnet_roomy())
+
+
+def faces_drnet_wide() -> Recipe:
+    """Drawn faces and poses with room for a whole face: 64 numbers, as many as the content, which has no skips.
+
+    A pose is read from the very frame that is to be drawn, so that one with such room can draw it alone. The
+    discriminator is that of the authors' code; the adversary's weight is a tenth of the paper's.
+    """
+    recipe = faces_drnet()
     assert isinstance(recipe.loss, AdversarialLoss)
     return replace(
-        recipe, name="faces-drnet-roomy-alone", loss=replace(recipe.loss, adversarial_weight=Anneal(((0.0, 0.0),)))
+        recipe,
+        name="faces-drnet-wide",
+        network=DrNETConfig(content="dcgan", pose="dcgan", static_dim=64, dynamic_dim=64, width=32),
+        loss=replace(recipe.loss, adversarial_weight=Anneal(((0.0, 0.0), (0.2, 0.01)))),
+        steps=3_000,
+        motion=MotionRecipe(runs=300, steps=100),
     )
+
+
+def faces_drnet_wide_alone() -> Recipe:
+    """As `faces_drnet_wide` without the adversary from the first step on."""
+    return without_adversary(faces_drnet_wide())
+
+
+def without_adversary(recipe: Recipe) -> Recipe:
+    """The same run, named for it, in which poses may tell what they like."""
+    assert isinstance(recipe.loss, AdversarialLoss)
+    nothing = replace(recipe.loss, adversarial_weight=Anneal(((0.0, 0.0),)))
+    return replace(recipe, name=f"{recipe.name}-alone", loss=nothing)
 
 
 def norb_drnet() -> Recipe:

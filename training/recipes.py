@@ -15,6 +15,8 @@ from training.drnet_recipes import (
     faces_drnet_again,
     faces_drnet_roomy,
     faces_drnet_roomy_alone,
+    faces_drnet_wide,
+    faces_drnet_wide_alone,
     kth_drnet,
     norb_drnet,
 )
@@ -210,6 +212,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
         faces_drnet_again,
         faces_drnet_roomy,
         faces_drnet_roomy_alone,
+        faces_drnet_wide,
+        faces_drnet_wide_alone,
         norb_drnet,
         kth_drnet,
     )

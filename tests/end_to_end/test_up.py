@@ -70,6 +70,13 @@ def test_a_job_outlives_a_stop_and_one_control_c_leaves_nothing_behind(fresh, fo
         assert stop(again) == 0
 
 
+def ready(system: System) -> bool:
+    try:
+        return httpx.get(f"{system.url}/readyz", timeout=10).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
 def test_an_api_that_dies_is_started_again_while_callers_wait(fresh):
     system = wait_until_ready(fresh)
     (api,) = system.processes("twofold serve")
@@ -77,6 +84,13 @@ def test_an_api_that_dies_is_started_again_while_callers_wait(fresh):
     # The port is held by the parent, so this is not refused: it waits for the next API.
     assert httpx.get(f"{system.url}/livez", timeout=60).status_code == 200
     assert system.processes("twofold serve") != [api]
+    # Its Redis too, and whoever asks then waits no longer than that takes.
+    (redis,) = system.processes("valkey-server")
+    os.kill(redis, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while system.processes("valkey-server") in ([], [redis]) or not ready(system):
+        assert time.monotonic() < deadline, system.said()
+        time.sleep(0.1)
     # Somebody killed outright takes everybody along, by the kernel's hand.
     everyone = descendants(system.process.pid)
     system.process.kill()

@@ -1,11 +1,13 @@
 """What was purged is soon in no file of the server's either."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from jobs.connection import connect
 from jobs.embedded import EmbeddedServer
-from jobs.history import AFTER_PURGE, ANYWAY, PURGED, forget_history
+from jobs.history import AFTER_PURGE, ANYWAY, PURGED, forget_history, note_purge
+from jobs.records import JobRecord, JobStore
 
 
 def written(folder: Path) -> bytes:
@@ -20,7 +22,7 @@ def test_a_purged_value_leaves_the_append_only_file(tmp_path: Path) -> None:
             redis.set("face", "a-code-of-somebody")
             redis.delete("face")
             assert not forget_history(redis, now=0.0), "it has just begun to count"
-            redis.set(PURGED, "job")
+            note_purge(redis)
             assert b"a-code-of-somebody" in written(server.folder)
             assert not forget_history(redis, now=AFTER_PURGE - 1)
             assert forget_history(redis, now=AFTER_PURGE)
@@ -39,3 +41,11 @@ def test_what_expired_leaves_it_within_a_day(redis_url: str) -> None:
         assert not forget_history(redis, now=0.0)
         assert not forget_history(redis, now=ANYWAY - 1)
         assert forget_history(redis, now=ANYWAY), "also where there is no such file: there is nothing to do then"
+
+
+def test_a_purge_says_so(store: JobStore, submit: Callable[..., JobRecord]) -> None:
+    record = submit()
+    assert not store.redis.exists(PURGED)
+    store.request_cancel(record.id)
+    store.purge(record)
+    assert store.redis.exists(PURGED)

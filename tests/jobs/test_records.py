@@ -110,7 +110,9 @@ def test_with_hardly_any_memory_left_jobs_end_and_are_purged_and_none_is_made(st
         assert store.beat(first.id, "e") is Beat.GO
         assert store.commit(first.id, "e", RESULT)
         assert store.request_cancel(second.id, purge=True) == "canceled"
+        store.redis.config_set("maxmemory", round(0.5 * used))
         assert store.purge(store.get(second.id)) is not None
+        assert store.get(second.id) is None
     finally:
         store.redis.config_set("maxmemory", 0)
     store._looked_at = 0.0

@@ -1,6 +1,7 @@
 """POST /sample, /interpolate and /decode: JSON in, read strictly, and jobs like every other out."""
 
 import json
+import threading
 from contextlib import suppress
 
 import httpx
@@ -261,6 +262,31 @@ def test_a_key_holds_for_codes_too(served):
     first = served.job(served.http.post("/sample", json={"seed": 1}, headers=key))
     assert served.job(served.http.post("/sample", json={"seed": 1}, headers=key)) == first
     assert served.http.post("/sample", json={"seed": 2}, headers=key).status_code == 422
+
+
+def test_reading_a_body_of_many_numbers_holds_nobody_else_up(served, monkeypatch):
+    reading, done = threading.Event(), threading.Event()
+
+    def slow(content):
+        reading.set()
+        done.wait(20)
+        return parse_object(content)
+
+    monkeypatch.setattr("service.json_bodies.parse_object", slow)
+    asker = threading.Thread(target=lambda: served.http.post("/sample", json={}))
+    asker.start()
+    try:
+        assert reading.wait(10)
+        assert httpx.get(f"{served.url}/livez", timeout=5).status_code == 200
+    finally:
+        done.set()
+        asker.join()
+
+
+def test_a_code_of_more_numbers_than_any_has_is_refused_for_that(served):
+    answer = served.http.post("/decode", json=DECODE | {"static": [0.0] * 4097})
+    assert answer.status_code == 422
+    assert "4096" in answer.text
 
 
 def test_wrong_methods_are_told(served):

@@ -70,7 +70,7 @@ def over_clips(values: Float[np.ndarray, " num"], of: Int[np.ndarray, " num"] | 
 
     `of` says which values belong together, as several cuts of one clip, or clips of one file: they are drawn together.
     """
-    together = np.arange(len(values)) if of is None else np.unique(of, return_inverse=True)[1]
+    together = np.arange(len(values)) if of is None else numbered(of)
     drawn = weights(np.random.default_rng(0), int(together.max()) + 1)[:, together]
     return Estimate.of(values.mean(), mean_over_identities(values, drawn))
 
@@ -98,3 +98,9 @@ def occurrences(
     """How often each pair occurs in each resample of identities."""
     who, what = pairs.T
     return np.where(who == what, drawn[:, who], drawn[:, who] * drawn[:, what])
+
+
+def numbered(groups: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """The same groups, counted from 0 without gaps: those of which nothing is left are resampled no more."""
+    numbers: np.ndarray = np.unique(groups, return_inverse=True)[1].reshape(-1)
+    return numbers

@@ -20,6 +20,7 @@ from rich.progress import Progress
 from models.disentangler import Disentangler, encode_in_chunks
 from training.data.labels import Labels
 from training.data.pool import Clips, even_numbers
+from training.metrics.bootstrap import numbered
 from training.metrics.probes import Probe, Reader, probe_class
 from training.sources import Source
 
@@ -108,13 +109,12 @@ def labelled_codes(
         static.append(codes.static.mean[0].float().cpu().numpy())
         dynamic.append(codes.dynamic.mean[0].float().cpu().numpy())
     where = np.concatenate(shown)
-    owners = labels.owners()[numbers]
     return LabelledCodes(
         static=np.stack(static),
         dynamic=np.concatenate(dynamic),
         movement=np.stack([np.concatenate([codes.mean(0), codes.std(0)]) for codes in dynamic]),
         clip=np.repeat(np.arange(len(numbers)), [len(codes) for codes in dynamic]),
-        whose=np.unique(owners, return_inverse=True)[1].reshape(-1),
+        whose=numbered(labels.owners()[numbers]),
         of_clips={name: levels[numbers].astype(np.float64) for name, levels in labels.clips.items()},
         of_frames={name: levels[where].astype(np.float64) for name, levels in labels.frames.items()},
     )

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks, peak_signal_to_noise
 from training.data.pool import ClipPool, Clips, even_numbers, evenly
-from training.metrics.bootstrap import Estimate, mean_over_identities, weights
+from training.metrics.bootstrap import Estimate, mean_over_identities, numbered, weights
 from training.metrics.consistency import consistency
 from training.metrics.scene import FRAMES, scene_probe
 from training.metrics.ssim import frame_ssim
@@ -143,11 +143,6 @@ def held_out_files(source: Source) -> Int[np.ndarray, " n"]:
     if not source.held_out_files:
         return np.arange(len(source.held_out))
     return np.unique(source.held_out_files, return_inverse=True)[1]
-
-
-def numbered(files: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """The same, counted from 0 without gaps: files of which no clip is left are resampled no more."""
-    return np.unique(files, return_inverse=True)[1]
 
 
 def without_interval_of_few(estimate: Mapping[str, float], source: Source) -> dict[str, float]:

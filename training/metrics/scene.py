@@ -24,7 +24,7 @@ from models.drnet_blocks import SceneDiscriminator
 from training.data.digits import MovingDigits
 from training.data.pool import ClipPool, Clips
 from training.loop import seed_of
-from training.metrics.bootstrap import Estimate, mean_over_pairs, weights
+from training.metrics.bootstrap import Estimate, mean_over_pairs, numbered, weights
 
 HIDDEN = 256
 FRAMES = 8  # codes of each clip
@@ -138,7 +138,7 @@ def told_right(
         pairs = pairs_of(unknown, 20 * PAIRS, torch.Generator().manual_seed(seed))
         right = ((probe(pairs.first, pairs.second) > 0).float() == pairs.apart).double().numpy()
     # Pairs share clips, and are no independent draws: clips are resampled, or whose they are.
-    of = np.arange(len(unknown)) if files is None else np.unique(files, return_inverse=True)[1]
+    of = np.arange(len(unknown)) if files is None else numbered(files)
     drawn = weights(np.random.default_rng(seed), int(of.max()) + 1, ROUNDS)
     halves = [mean_over_pairs(right[part], of[pairs.clips[part].numpy()], drawn) for part in halved(len(right))]
     return Estimate.of(float(right.mean()), np.mean(halves, axis=0))
