@@ -96,9 +96,12 @@ def test_one_that_died_is_started_again_with_what_it_had(tmp_path):
         server.stop()
 
 
-def test_a_stop_writes_no_second_copy_of_what_it_holds(tmp_path):
+def test_a_stop_writes_no_second_copy_of_what_it_holds_and_an_old_one_goes(tmp_path):
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "dump.rdb").write_bytes(b"what an earlier version saved")
     server = EmbeddedServer(tmp_path / "redis")
     server.start()
+    assert not (tmp_path / "redis" / "dump.rdb").exists()
     with connect(server.url) as redis:
         redis.set("kept", "yes")
     server.stop()
