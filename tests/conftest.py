@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TextIO
+from typing import Any, TextIO
 
 import hypothesis
 import pytest
@@ -22,6 +22,29 @@ DATA = os.environ.get("TWOFOLD_TEST_DATA", "")
 DATA_REQUIRED = os.environ.get("TWOFOLD_REQUIRE_DATA") == "1"
 
 LONGEST_FIRST = ("end_to_end", "twofold", "web", "training", "worker")  # folders of tests
+# Files whose tests share a running system, by its fixture: to start one takes ten seconds of CPU.
+SHARING = {
+    "school": (
+        "end_to_end/test_manual.py",
+        "end_to_end/test_training.py",
+        "web/test_plane_of_drnet.py",
+        "web/test_train.py",
+    ),
+    "system": (
+        "end_to_end/test_clients.py",
+        "end_to_end/test_examples.py",
+        "end_to_end/test_generated_client.py",
+        "end_to_end/test_main_job.py",
+        "end_to_end/test_readme.py",
+        "end_to_end/test_representations.py",
+        "end_to_end/test_up.py",
+        "web/test_access.py",
+        "web/test_docs.py",
+        "web/test_journey.py",
+        "web/test_troubles.py",
+    ),
+}
+TOGETHER = {file: system for system, files in SHARING.items() for file in files}
 
 hypothesis.settings.register_profile("twofold", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("twofold")
@@ -38,9 +61,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the rooms that start whole systems and whole runs: no process is to be left with one at the end."""
+    """Begin with what is longest: no process is to be left with a whole system or a whole run at the end."""
     turns = {ROOT / "tests" / room: turn for turn, room in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: min((turns[path] for path in item.path.parents if path in turns), default=len(turns)))
+
+    def turn(item: pytest.Item) -> tuple[bool, int]:
+        room = min((turns[path] for path in item.path.parents if path in turns), default=len(turns))
+        return item.path.relative_to(ROOT / "tests").as_posix() not in TOGETHER, room
+
+    items.sort(key=turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a process a file at a time, or all the files whose tests share a system, which then is started once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0].removeprefix("tests/")
+            return TOGETHER.get(file, file)
+
+    return Together(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +145,13 @@ def shared_data() -> Path:
 def system() -> Iterator[System]:
     """The whole system, started as `make run` starts it: one for every test that leaves it as it was."""
     with whole_system(MODELS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def school() -> Iterator[System]:
+    """One more, that learns models: for every test that leaves others' models there as they were."""
+    with whole_system(MODELS, TWOFOLD_TRAINING="true") as running:
         yield running
 
 

@@ -352,8 +352,6 @@ def main() -> None:
 
 
 def _say(error: Exception) -> int:
-    from twofold.client import ServerUnreachable
-
     title, detail, code = type(error).__name__, str(error), 1
     text = detail
     if isinstance(error, Problem):
@@ -366,10 +364,12 @@ def _say(error: Exception) -> int:
         if not detail.strip():
             return code  # nothing was asked, and help has been shown
         text = f"{detail.rstrip('.')}. `{asked} --help` says what there is"
-    elif isinstance(error, ServerUnreachable):
-        code = UNREACHABLE
     elif isinstance(error, OSError):
         text = detail = f"{error.filename or 'a file'}: {error.strerror or error}"
+    else:
+        from twofold.client import ServerUnreachable  # wrong usage is told without loading the client
+
+        code = UNREACHABLE if isinstance(error, ServerUnreachable) else code
     body = error.to_dict() if isinstance(error, Problem) else {"title": title, "detail": detail}
     typer.echo(json.dumps(body) if "--json" in sys.argv else f"twofold: {' '.join(text.split())}", err=True)
     return code

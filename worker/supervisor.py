@@ -20,9 +20,10 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
+from jobs.catalogue import Catalogue
 from jobs.connection import connect
 from jobs.embedded import die_with_parent
-from jobs.errors import ConfigurationError
+from jobs.errors import ConfigurationError, UnknownModel
 from jobs.logs import configure_logs
 from jobs.queue import JobQueue, reap
 from jobs.records import JobStore
@@ -232,11 +233,15 @@ def supervise(settings: Settings, queues: Sequence[str] = ()) -> int:
     """Run a worker for each queue, or for all that are served here, until a signal; return the exit code.
 
     Raises:
-        ConfigurationError: no Redis address is set.
+        ConfigurationError: no Redis address is set, or there is no default model.
 
     """
     keep_memory_private()
     configure_logs(settings)
+    try:
+        Catalogue(settings).find(None)  # a worker would find out after seconds that it spends on loading torch
+    except UnknownModel as error:
+        raise ConfigurationError(f"the default model cannot be served: {error}") from error
     return Supervisor(settings, queues or served(settings)).run()
 
 

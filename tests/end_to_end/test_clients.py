@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs.errors import TrainingOff
 from tests.end_to_end.clips import drawn_faces, write_h264
 from tests.end_to_end.running import System
 from twofold import AsyncClient, Client
@@ -71,3 +72,8 @@ def test_an_awaited_clip_gives_the_codes_that_a_blocking_client_reads(system: Sy
     assert swapped.frames.shape[:2] == (1, 2)
     assert grid.frames.shape[:2] == (3, 3)
     assert sampled.frames.shape[1] == 3
+
+
+def test_a_server_whose_operator_has_not_said_so_learns_nothing(system: System, face_clip: Path):
+    with Client(system.url) as client, pytest.raises(TrainingOff, match="TWOFOLD_TRAINING"):
+        client.train([face_clip], "mine", minutes=0.1)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
@@ -18,10 +19,9 @@ GENERATOR = "openapi-python-client >= 0.29, < 0.30"
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The commands of an environment of the generator's own: it and Twofold do not want the same releases."""
     folder = tmp_path_factory.mktemp("generator")
-    venv.create(folder, with_pip=True)
-    done = subprocess.run(
-        [folder / "bin" / "pip", "install", "-q", GENERATOR, "ruff"], capture_output=True, text=True, timeout=240
-    )
+    venv.create(folder)
+    ours = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
+    done = subprocess.run([*ours, "install", "-q", GENERATOR, "ruff"], capture_output=True, text=True, timeout=240)
     if done.returncode:
         reason = f"the generator cannot be installed here: {done.stderr[-300:]}"
         pytest.fail(reason) if DATA_REQUIRED else pytest.skip(reason)

@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.end_to_end.running import ENVIRONMENT, MODELS, System, whole_system
+from tests.end_to_end.running import ENVIRONMENT, System
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = os.environ.get("TWOFOLD_TEST_FIGURES")  # where `make manual` keeps the pictures
@@ -74,20 +73,14 @@ class Reader:
             self.picture(name).convert("RGB").quantize(256).save(Path(FIGURES) / figure, optimize=True)
 
 
-@pytest.fixture(scope="module")
-def learner() -> Iterator[System]:
-    with whole_system(MODELS, TWOFOLD_TRAINING="true") as running:
-        yield running
-
-
 @pytest.fixture
-def reader(learner: System, curl: None, tmp_path: Path) -> Reader:
+def reader(school: System, curl: None, tmp_path: Path) -> Reader:
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "twofold").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m twofold "$@"\n')
     (programs / "twofold").chmod(0o755)
     (programs / "python").symlink_to(sys.executable)
-    return Reader(learner, tmp_path)
+    return Reader(school, tmp_path)
 
 
 def pages() -> list[str]:

@@ -97,9 +97,8 @@ def test_an_api_that_dies_is_started_again_while_callers_wait(fresh):
     assert gone(everyone, within=60)
 
 
-def test_a_second_up_on_the_same_data_is_told_whose_it_is(fresh, folder):
-    system = wait_until_ready(fresh)
-    second = start(folder / "data", folder / "second.log")
+def test_a_second_up_on_the_same_data_is_told_whose_it_is(system, folder):
+    second = start(system.data_dir, folder / "second.log")
     assert second.process.wait(30) == 1
     assert f"process {system.process.pid}" in second.said()
     assert "TWOFOLD_DATA_DIR" in second.said()

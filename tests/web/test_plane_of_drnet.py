@@ -1,5 +1,6 @@
 """The plane of a DrNET whose poses have length 1: along principal axes, with the clip's path drawn in them."""
 
+import shutil
 from io import BytesIO
 
 import numpy as np
@@ -9,7 +10,6 @@ import torch
 from models.checkpoint import save_model
 from models.drnet import DrNET, DrNETConfig
 from models.plane import principal_axes
-from tests.end_to_end.running import whole_system
 from tests.web.views import pixels, query
 from tests.web.visits import wait_until
 from twofold.client import Client
@@ -19,18 +19,22 @@ SIZE, COLUMN, ROW = 13, 11, 1  # the page's grid, and one point of it
 PATH = "(line) => line.getAttribute('points').split(' ').map((point) => point.split(',').map(Number))"
 
 
+@pytest.fixture
+def system(school, sphere):
+    return school
+
+
 @pytest.fixture(scope="module")
-def system(tmp_path_factory):
-    """A running system that serves an untrained DrNET, whose axes are those of points on a sphere."""
+def sphere(school):
+    """An untrained DrNET among the served models, whose axes are those of points on a sphere."""
     torch.manual_seed(0)
     config = DrNETConfig(content="dcgan", pose="dcgan", static_dim=6, dynamic_dim=4, width=4, unit_pose=True)
     poses = torch.nn.functional.normalize(torch.randn(500, 4) * torch.tensor([0.2, 1.0, 0.5, 0.1]), dim=-1)
     statistics = {"dynamic": {"axes": principal_axes(poses).tolist(), "order": [1, 2, 0, 3]}}
-    folder = tmp_path_factory.mktemp("models")
-    model = lively(DrNET(config))
-    save_model(folder / "sphere", "sphere", model, data={}, card="An untrained model.", statistics=statistics)
-    with whole_system(models=str(folder)) as running:
-        yield running
+    folder = school.data_dir / "models" / "sphere"
+    save_model(folder, "sphere", lively(DrNET(config)), data={}, card="An untrained model.", statistics=statistics)
+    yield
+    shutil.rmtree(folder)
 
 
 @torch.no_grad()

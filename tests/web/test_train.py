@@ -2,18 +2,15 @@
 
 import pytest
 
-from tests.end_to_end.running import whole_system
 from tests.web.visits import wait_until
 
 pytestmark = pytest.mark.timeout(900)
 LEARN = "form button.primary"
 
 
-@pytest.fixture(scope="module")
-def system():
-    """A running system that learns models."""
-    with whole_system(TWOFOLD_TRAINING="true") as running:
-        yield running
+@pytest.fixture
+def system(school):
+    return school
 
 
 def begin(visit, clips, name, minutes="0.1"):

@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from jobs import events
 from jobs.connection import connect
 from jobs.train_request import TrainRequest
 from models.checkpoint import load_model, write_together
+from models.unordered_config import UnorderedVAEConfig
 from tests.worker.drawn import film, moving_square
+from training.recipes import own_clips
 from training.run import RunFolder
 from worker.__main__ import lay_out
 from worker.attempt import Stopped, Why
@@ -26,6 +29,15 @@ from worker.results import JSON, PNG
 from worker.warm import WarmWorker
 
 pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Networks whose steps take milliseconds, for what is told of the life of a training."""
+    recipe = own_clips()
+    motion = replace(recipe.motion, hidden=16, layers=1)
+    recipe = replace(recipe, network=UnorderedVAEConfig.tiny(), motion=motion)
+    monkeypatch.setitem(training.own.RECIPES, "vae", lambda: recipe)
 
 
 @pytest.fixture
@@ -83,7 +95,7 @@ def test_clips_become_a_model_that_is_served(bench, clips):
     assert "samples.png" in card
 
 
-def test_one_long_clip_is_enough_and_a_cancel_keeps_what_was_learnt_by_then(bench):
+def test_one_long_clip_is_enough_and_a_cancel_keeps_what_was_learnt_by_then(small, bench):
     record = submit(bench, (bench.artifacts.write(film(moving_square(120))).sha256,), minutes=60)
 
     def cancel_once_it_trains():
@@ -101,7 +113,7 @@ def test_one_long_clip_is_enough_and_a_cancel_keeps_what_was_learnt_by_then(benc
     assert load_model(bench.shelf.catalogue.find("mine").folder).name == "mine"
 
 
-def test_a_cancel_before_the_first_step_leaves_no_model(bench, clips, monkeypatch):
+def test_a_cancel_before_the_first_step_leaves_no_model(small, bench, clips, monkeypatch):
     def canceled(self, steps):
         self.stopped = Stopped(Why.CANCELED)
 
@@ -112,7 +124,7 @@ def test_a_cancel_before_the_first_step_leaves_no_model(bench, clips, monkeypatc
     assert not (bench.store.settings.own_models_dir / "mine").exists(), "the name is free"
 
 
-def test_a_full_disk_is_told_and_leaves_the_name_free(bench, clips, monkeypatch):
+def test_a_full_disk_is_told_and_leaves_the_name_free(small, bench, clips, monkeypatch):
     def full(files):
         if len(files) == 1:
             return write_together(files)
@@ -127,7 +139,7 @@ def test_a_full_disk_is_told_and_leaves_the_name_free(bench, clips, monkeypatch)
     assert not (bench.store.settings.own_models_dir / "mine").exists()
 
 
-def test_an_attempt_after_a_death_goes_on_where_the_first_was(bench, clips, monkeypatch):
+def test_an_attempt_after_a_death_goes_on_where_the_first_was(small, bench, clips, monkeypatch):
     monkeypatch.setattr("training.loop.CHECKPOINT_SECONDS", 0.0)
     record = submit(bench, clips, minutes=60)
     begun = bench.store.settings.data_dir / "runs" / "mine" / "recipe.json"
@@ -150,7 +162,9 @@ def test_an_attempt_after_a_death_goes_on_where_the_first_was(bench, clips, monk
     assert load_model(bench.shelf.catalogue.find("mine").folder).name == "mine"
 
 
-def test_a_death_after_the_model_was_written_costs_neither_its_name_nor_another_training(bench, clips, monkeypatch):
+def test_a_death_after_the_model_was_written_costs_neither_its_name_nor_another_training(
+    small, bench, clips, monkeypatch
+):
     steps = []
     measure = training.own.measure_clips
 

@@ -134,6 +134,21 @@ def test_without_a_sound_model_a_worker_says_so_and_its_supervisor_does_not_spin
     assert "Traceback" not in done.stderr
 
 
+def test_without_a_model_no_worker_is_started(settings, tmp_path):
+    nothing = settings.model_copy(update={"models_dir": tmp_path, "default_model": "no-such-model"})
+    done = subprocess.run(
+        [sys.executable, "-m", "worker.supervisor"],
+        env=nothing.environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == EXIT_CONFIGURATION
+    assert "the default model cannot be served: there is no model 'no-such-model'" in done.stderr
+    assert "started a worker" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_supervisor_never_loads_torch():
     program = "import sys, json, worker.supervisor; print(json.dumps([name for name in sys.modules]))"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
