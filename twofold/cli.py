@@ -272,6 +272,7 @@ def import_drnet(
     ],
     name: Annotated[str, typer.Option(help="What to call the model.")],
     normalize: Annotated[bool, typer.Option(help="It was trained with --normalize: poses of length 1.")] = False,
+    replace: Annotated[bool, typer.Option(help="In place of the model of that name.")] = False,
 ) -> None:
     """Take in a DrNET that the authors' code trained (drnet-py).
 
@@ -279,7 +280,7 @@ def import_drnet(
     """
     from twofold.learning import import_checkpoint
 
-    import_checkpoint(checkpoint, name, unit_pose=normalize)
+    import_checkpoint(checkpoint, name, unit_pose=normalize, replace=replace)
 
 
 @app.command("teach-motion", rich_help_panel=LEARN)

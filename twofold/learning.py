@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from jobs.catalogue import NAME, Catalogue, zoo
 from jobs.errors import TwofoldError
 from jobs.settings import Settings, read_settings
-from models.checkpoint import CheckpointError, save_model
+from models.checkpoint import CONFIG, CheckpointError, save_model
 from models.drnet_reference import ForeignWeights, import_drnet, read_parts
 from training.data.errors import DataError, Unreadable
 from training.data.videos import DIGEST, Reader, SquareVideo, find_videos
@@ -250,9 +250,18 @@ UNKNOWN = """How its codes are spread over its training clips is not known: it d
 deviation of every number of a pose, and cannot say whether a clip is typical."""
 
 
-def import_checkpoint(path: Path, name: str, *, unit_pose: bool) -> None:
-    """Make a model folder of weights that the authors' DrNET code saved, and say where it is."""
+def import_checkpoint(path: Path, name: str, *, unit_pose: bool, replace: bool = False) -> None:
+    """Make a model folder of weights that the authors' DrNET code saved, and say where it is.
+
+    Raises:
+        LearningFailed: the name cannot be had, or the file holds no such weights.
+
+    """
     folder = own_folder(name)
+    if not replace and (folder / CONFIG).is_file():
+        raise LearningFailed(
+            f"there is a model called {name} already: choose another name, or say --replace to have it replaced"
+        )
     try:
         model = import_drnet(read_parts(path), unit_pose)
     except ForeignWeights as error:

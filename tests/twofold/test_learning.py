@@ -14,7 +14,7 @@ from typer.main import get_command
 from training.data.errors import Unreadable
 from training.own import Wish
 from twofold.cli import app
-from twofold.learning import LearningFailed, _counting, own_folder, train_clips, train_recipe
+from twofold.learning import LearningFailed, _counting, import_checkpoint, own_folder, train_clips, train_recipe
 from twofold.samples import write_face_clips
 
 pytestmark = pytest.mark.timeout(900)
@@ -129,7 +129,7 @@ def test_a_name_that_has_a_model_is_refused_before_any_video_is_read(tmp_path, m
         get_command(app)(arguments, standalone_mode=False)
 
 
-def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_path):
+def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_path, monkeypatch):
     shapes = json.loads((shared_data / "drnet_reference" / "state_dicts.json").read_text())
     tensors = {
         f"{part}.{name}": torch.full(shape, 0.01)
@@ -150,6 +150,15 @@ def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_pat
     refused = twofold(tmp_path, "import-drnet", tmp_path / "face_1.mp4", "--name", "film")
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr
+
+    monkeypatch.setenv("TWOFOLD_DATA_DIR", str(tmp_path / "data"))
+    served = tmp_path / "data" / "models" / "theirs" / "config.json"
+    first = json.loads(served.read_text())
+    with pytest.raises(LearningFailed, match=r"a model called theirs already.*--replace"):
+        import_checkpoint(tmp_path / "theirs.safetensors", "theirs", unit_pose=True)
+    assert json.loads(served.read_text()) == first
+    import_checkpoint(tmp_path / "theirs.safetensors", "theirs", unit_pose=True, replace=True)
+    assert json.loads(served.read_text())["network"]["unit_pose"] is True
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", "", ".hidden", "größe", "_mine", "a" * 65])
