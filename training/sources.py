@@ -118,7 +118,8 @@ def sprites_source(folder: Path) -> Source:
         {
             "name": "LPC sprites",
             "licence": "CC-BY-SA-3.0 or GPL-3.0; drawn for the Liberated Pixel Cup by " + ARTISTS,
-            "split": "RandomState(423).permutation(1296): first 1000 characters train, 296 held out",
+            "split": "RandomState(423).permutation(1296): first 1000 characters train, 296 held out, "
+            "by which the recipe was chosen too",
             "source": "github.com/jrconway3/Universal-LPC-spritesheet, commit 2668274d",
         },
     )
@@ -135,7 +136,8 @@ def digits_source(folder: Path, consecutive: bool = False) -> Source:
         {
             "name": "moving digits",
             "licence": "CC-BY-SA-3.0, as commonly stated (LeCun, Cortes)",
-            "split": "MNIST's: clips of its training digits, held-out clips of its test digits",
+            "split": "MNIST's: clips of its training digits, held-out clips of its test digits, "
+            "by which the recipe was chosen too",
             "source": "MNIST; movement and occlusion after Denton & Birodkar 2017 (training/data/digits.py)",
         },
     )
