@@ -1,5 +1,6 @@
 """What a person does on the page, step by step, for the tests of this folder."""
 
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,18 @@ LISTEN_FOR_MOVES = """() => {
   });
 }"""
 
+# From any moment to the first task after the paint that follows it, many times, each some way into a frame.
+WAIT_FOR_PAINTS = """async (count) => {
+  const spent = [];
+  for (let at = 0; at < count; at += 1) {
+    await new Promise((resume) => setTimeout(resume, 17 * at / count));
+    const began = performance.now();
+    await new Promise((resume) => requestAnimationFrame(() => setTimeout(resume)));
+    spent.push(performance.now() - began);
+  }
+  return spent;
+}"""
+
 PIXELS = """(canvas, rows) => Array.from(
   canvas.getContext("2d").getImageData(0, 0, canvas.width, Math.min(rows, canvas.height)).data)"""
 
@@ -40,6 +53,11 @@ def measure_moves(page: Any, count: int) -> list[float]:
     moves = page.evaluate("window.moves")
     assert all(move["changed"] for move in moves), "a move that changes nothing is no measure"
     return [move["spent"] for move in moves]
+
+
+def measure_paints(page: Any, count: int) -> float:
+    """Return the median of the milliseconds to the first task after a paint, when nothing is to be drawn."""
+    return float(statistics.median(page.evaluate(WAIT_FOR_PAINTS, count)))
 
 
 def upload(visit: Visit, clip: Path) -> Any:
