@@ -115,19 +115,19 @@ def test_a_stopped_supervisor_lets_the_job_in_hand_finish_and_leaves_nothing_run
     assert b"Traceback" not in said
 
 
+def ended(settings):
+    """A supervisor that ends by itself, as a container's start would see it."""
+    command = [sys.executable, "-m", "worker.supervisor", "--queue", "batch"]
+    return subprocess.run(command, env=settings.environment(), capture_output=True, text=True, timeout=PATIENCE)
+
+
 def test_without_a_sound_model_a_worker_says_so_and_its_supervisor_does_not_spin(settings, models_dir, tmp_path):
     folder = tmp_path / "models"
     shutil.copytree(models_dir, folder)
     weights = folder / "tiny" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
     broken = settings.model_copy(update={"models_dir": folder})
-    done = subprocess.run(
-        [sys.executable, "-m", "worker.supervisor", "--queue", "batch"],
-        env=broken.environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+    done = ended(broken)
     assert done.returncode == EXIT_CONFIGURATION
     assert "the default model cannot be served" in done.stderr
     assert done.stderr.count("started a worker") == 1
@@ -136,13 +136,7 @@ def test_without_a_sound_model_a_worker_says_so_and_its_supervisor_does_not_spin
 
 def test_without_a_model_no_worker_is_started(settings, tmp_path):
     nothing = settings.model_copy(update={"models_dir": tmp_path, "default_model": "no-such-model"})
-    done = subprocess.run(
-        [sys.executable, "-m", "worker.supervisor"],
-        env=nothing.environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+    done = ended(nothing)
     assert done.returncode == EXIT_CONFIGURATION
     assert "the default model cannot be served: there is no model 'no-such-model'" in done.stderr
     assert "started a worker" not in done.stderr
