@@ -233,7 +233,7 @@ def supervise(settings: Settings, queues: Sequence[str] = ()) -> int:
     """Run a worker for each queue, or for all that are served here, until a signal; return the exit code.
 
     Raises:
-        ConfigurationError: no Redis address is set, or there is no default model.
+        ConfigurationError: no Redis address is set.
 
     """
     keep_memory_private()
@@ -241,7 +241,8 @@ def supervise(settings: Settings, queues: Sequence[str] = ()) -> int:
     try:
         Catalogue(settings).find(None)  # a worker would find out after seconds that it spends on loading torch
     except UnknownModel as error:
-        raise ConfigurationError(f"the default model cannot be served: {error}") from error
+        print(f"supervisor: the default model cannot be served: {error}", file=sys.stderr, flush=True)
+        return EXIT_CONFIGURATION
     return Supervisor(settings, queues or served(settings)).run()
 
 
