@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 PYTEST_ARGS ?=
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
 
 # What is installed follows the content of these files, not their dates, which a checkout changes.
 LISTS := pyproject.toml constraints.txt $(wildcard requirements/*.txt)
