@@ -22,7 +22,7 @@ DATA = os.environ.get("TWOFOLD_TEST_DATA", "")
 DATA_REQUIRED = os.environ.get("TWOFOLD_REQUIRE_DATA") == "1"
 
 LONGEST_FIRST = ("end_to_end", "twofold", "web", "training", "worker")  # folders of tests
-# Files whose tests share a running system, by its fixture: to start one takes ten seconds of CPU.
+# Files whose tests share a running system, by its fixture: to start one loads torch several times.
 SHARING = {
     "school": (
         "end_to_end/test_manual.py",

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SHARING
+
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("models", "training", "jobs", "worker", "service", "twofold")
 
@@ -211,3 +213,9 @@ def test_the_readme_shows_commands_that_exist():
     )
     for command in commands:
         assert re.search(rf"^│ {command}\s", helped.stdout, re.MULTILINE), command
+
+
+def test_files_that_are_said_to_share_a_system_are_there_and_each_is_run_by_one_process():
+    shared = [file for files in SHARING.values() for file in files]
+    assert sorted(set(shared)) == sorted(shared)
+    assert [file for file in shared if not (ROOT / "tests" / file).is_file()] == []

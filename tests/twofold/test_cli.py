@@ -36,6 +36,15 @@ def test_help_loads_neither_torch_nor_the_http_client():
     assert done.stderr.strip() == ""
 
 
+def test_wrong_usage_is_told_without_loading_the_http_client():
+    code = (
+        "import atexit, sys; sys.argv = ['twofold', 'grid', '--size', '99']; from twofold.cli import main; "
+        "atexit.register(lambda: print(sorted({'torch', 'httpx'} & set(sys.modules)))); main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "[]\n"), done.stderr
+
+
 def test_a_server_that_is_not_there_is_told_with_code_4(picture):
     done = twofold("encode", picture, "--url", NOWHERE)
     assert done.returncode == 4

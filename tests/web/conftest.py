@@ -12,7 +12,7 @@ import pytest
 from tests.end_to_end.running import System
 from tests.web.visits import PATIENCE, Visit
 
-# The one without windows, which Playwright itself would take, needs two thirds of the CPU that the whole browser does.
+# The one without windows, which Playwright itself would take, needs less of the CPU than the whole browser.
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 CHROMIUM = os.environ.get("TWOFOLD_TEST_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")

@@ -26,8 +26,7 @@ from worker.media import options_for, shared_memory
 from worker.order import Limits
 
 
-# Only memory of this kind can be sealed; elsewhere frames come in a file without a name, which nothing seals.
-@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memory without a name, which Linux has")
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux alone has it")  # and nothing else can be sealed
 def test_nobody_can_shorten_the_memory_that_frames_come_in():
     with shared_memory(8192) as memory:
         for size in (0, 4096, 10000):

@@ -109,8 +109,9 @@ def test_a_locked_process_can_open_nothing_start_nothing_and_grow_no_further():
     assert refused == ["open", "socket", "pipe", "process", *limited], said
 
 
-# prctl's flag is Linux's; and root reads everybody's memory, so that the test has to become somebody else, as root may.
-@pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="becomes another user, as root may")
+# Root reads everybody's memory, so that the test has to become somebody else.
+@pytest.mark.skipif(sys.platform != "linux", reason="the flag is prctl's")  # which Linux alone has
+@pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")  # which root alone may
 def test_a_childs_child_cannot_read_what_a_worker_knows():
     def overheard(*said):
         command = [sys.executable, "-c", OVERHEARD, *said]
