@@ -53,6 +53,7 @@ class DrNETConfig:
     unit_content: bool = False  # content codes too, as in the paper and not in the authors' later code
     width: int = 64  # channels at half the side, doubled at every further halving up to 8 times
     discriminator_hidden: int = 100
+    remembered: int = 0  # clips whose poses training keeps for the discriminator; 0: it sees those of a step alone
     batch_statistics: bool = False  # what `keep_batch_statistics` is there for
     channels: int = 3
     image_size: int = 64
@@ -95,6 +96,9 @@ class DrNET(Disentangler):
         self.pose_encoder = pose_encoder(config.channels, config.image_size, config.dynamic_dim, config.width)
         self.discriminator = SceneDiscriminator(config.dynamic_dim, config.discriminator_hidden)
         self.apply(initialise)
+        if config.remembered:  # of clips before, newest first, so that a run resumes with them
+            self.register_buffer("earlier_poses", torch.zeros(config.remembered, 2, config.dynamic_dim))
+            self.register_buffer("earlier_count", torch.zeros((), dtype=torch.long))
         # Over the training clips, filled when a run ends.
         self.register_buffer("content_mean", torch.zeros(config.static_dim))
         self.register_buffer("content_factor", torch.eye(config.static_dim))  # lower Cholesky factor
@@ -149,6 +153,17 @@ class DrNET(Disentangler):
         """h_p of each frame."""
         code, _ = self.pose_encoder(frames.contiguous(memory_format=torch.channels_last))
         return functional.normalize(code.float(), dim=1) if self.config.unit_pose else code
+
+    def remember(self, poses: Float[Tensor, "b 2 z"]) -> Float[Tensor, "n 2 z"]:
+        """Keep two poses of each clip, and give them back with those of as many clips before as are remembered."""
+        if not self.config.remembered:
+            return poses
+        earlier, count = self.get_buffer("earlier_poses"), self.get_buffer("earlier_count")
+        known = torch.cat([poses, earlier[: int(count)]])
+        kept = known[: self.config.remembered]
+        earlier[: len(kept)] = kept
+        count.fill_(len(kept))
+        return known
 
     def features(self, frames: Float[Tensor, "t c h w"]) -> Float[Tensor, "t sz"]:
         """Both codes of each frame, one after the other."""

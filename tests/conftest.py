@@ -30,6 +30,13 @@ SHARING = {
         "web/test_plane_of_drnet.py",
         "web/test_train.py",
     ),
+    "shell": (
+        "twofold/test_cli.py",
+        "twofold/test_cli_asking.py",
+        "twofold/test_configuration.py",
+        "twofold/test_keys.py",
+        "twofold/test_learning.py",
+    ),
     "system": (
         "end_to_end/test_clients.py",
         "end_to_end/test_examples.py",

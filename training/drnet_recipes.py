@@ -170,8 +170,8 @@ def faces_drnet_roomy() -> Recipe:
     return replace(
         recipe,
         name="faces-drnet-roomy",
-        network=replace(recipe.network, dynamic_dim=10, discriminator_hidden=256),
-        loss=replace(recipe.loss, adversarial_weight=firm, every_pair=True, discriminator_steps=8),
+        network=replace(recipe.network, dynamic_dim=10, discriminator_hidden=256, remembered=512),
+        loss=replace(recipe.loss, adversarial_weight=firm, discriminator_steps=8),
         steps=2_000,
         motion=MotionRecipe(runs=300, steps=100),
     )

@@ -21,6 +21,7 @@ from training.recipe import AdversarialLoss, Recipe, VariationalLoss
 from training.recolour import recolour
 from training.stretch import stretch
 
+COMPARED = 16  # steps at most, this one and random ones before, whose poses DrNET's discriminator compares at a time
 SCENE_STEPS = 4  # of a discriminator of the VAE's dynamic codes, for each of the rest
 
 
@@ -148,8 +149,12 @@ class AdversarialObjective:
         moves = model.pose(merge_frames(poses))
         pose, other_pose = rearrange(moves, "(b two) z -> two b z", two=2)
         compare = every_pair_terms if self.weights.every_pair else discriminator_terms
+        known = model.remember(torch.stack([pose, other_pose], dim=1).detach().float())
         for _ in range(self.weights.discriminator_steps):
-            yield compare(model.discriminator, pose.detach(), other_pose.detach())
+            if len(known) > len(pose):
+                yield remembered_terms(model.discriminator, known, len(pose))
+            else:
+                yield compare(model.discriminator, pose.detach(), other_pose.detach())
 
         codes, maps = model.content(merge_frames(contents))
         content, other_content = rearrange(codes, "(b two) s -> two b s", two=2)
@@ -188,6 +193,24 @@ def discriminator_terms(
     second = torch.cat([other_pose[:same], other_pose[same - 1 : -1]])
     labels = (torch.arange(len(pose), device=pose.device) >= same).float()
     logits = discriminator(pose, second)
+    loss = functional.binary_cross_entropy_with_logits(logits, labels)
+    right = ((logits > 0).float() == labels).float().mean()
+    return Terms(loss=loss, shown={"discriminator": loss.detach(), "discriminator_right": right.detach()})
+
+
+def remembered_terms(discriminator: SceneDiscriminator, poses: Float[Tensor, "kb 2 z"], batch: int) -> Terms:
+    """L_C on poses of several steps, `batch` clips each: of every clip a pair of its own and one with another's.
+
+    Both poses of a pair are of one step. Encoders change between two, and that would tell steps apart and not clips.
+    """
+    steps = rearrange(poses[: len(poses) // batch * batch], "(k b) two z -> two k b z", b=batch)
+    first, second = steps[:, torch.randperm(steps.shape[1])[:COMPARED]]
+    shift = int(torch.randint(1, batch, ()))
+    another = torch.roll(second, shift, dims=1)
+    logits = discriminator(
+        *(rearrange(torch.stack(each), "kind k b z -> (kind k b) z") for each in ((first, first), (second, another)))
+    )
+    labels = (torch.arange(len(logits), device=logits.device) >= len(logits) // 2).float()
     loss = functional.binary_cross_entropy_with_logits(logits, labels)
     right = ((logits > 0).float() == labels).float().mean()
     return Terms(loss=loss, shown={"discriminator": loss.detach(), "discriminator_right": right.detach()})

@@ -11,7 +11,7 @@ from models.drnet import DrNET, DrNETConfig
 from training.data.digits import MovingDigits
 from training.data.pool import ClipPool
 from training.evaluate import Budget, evaluate
-from training.objectives import AdversarialObjective, discriminator_terms, every_pair_terms
+from training.objectives import AdversarialObjective, discriminator_terms, every_pair_terms, remembered_terms
 from training.recipe import AdversarialLoss
 from training.recipes import RECIPES
 from training.schedule import Anneal
@@ -160,6 +160,51 @@ def test_every_pair_has_as_much_of_one_clip_as_of_two(model):
 def test_the_discriminator_may_take_several_steps_for_each_of_the_rest(model, frames):
     losses = AdversarialObjective(AdversarialLoss(every_pair=True, discriminator_steps=3))(model, frames, 0.0)
     assert ["discriminator" in terms.shown for terms in losses] == [True, True, True, False]
+
+
+def test_earlier_poses_are_remembered_newest_first_and_go_with_the_checkpoint():
+    model = DrNET(replace(CONFIG, remembered=5))
+    steps = [torch.full((2, 2, 3), float(number)) for number in (1, 2, 3, 4)]
+    known = [model.remember(step)[:, 0, 0].tolist() for step in steps]
+    assert known == [[1, 1], [2, 2, 1, 1], [3, 3, 2, 2, 1, 1], [4, 4, 3, 3, 2, 2, 1]]
+    resumed = DrNET(replace(CONFIG, remembered=5))
+    resumed.load_state_dict(model.state_dict())
+    assert resumed.remember(steps[0])[:, 0, 0].tolist() == [1, 1, 4, 4, 3, 3, 2]
+    assert not any("earlier" in name for name in DrNET(CONFIG).state_dict())
+
+
+def test_remembered_pairs_are_of_one_step_each_and_as_many_of_one_clip_as_of_two(model):
+    """A pose here is the number of its step and that of its clip."""
+    steps = [torch.tensor([[[step, clip, 0.0]] * 2 for clip in range(4)]) for step in range(3)]
+    seen = []
+    model.discriminator.forward = lambda first, second: (
+        seen.append((first, second)) or torch.where(first[:, 1] == second[:, 1], -2.0, 2.0)
+    )
+    shifts = set()
+    for _ in range(20):
+        terms = remembered_terms(model.discriminator, torch.cat([*steps, steps[0][:1]]), batch=4)
+        assert terms.shown["discriminator_right"] == 1
+        first, second = seen.pop()
+        assert torch.equal(first[:, 0], second[:, 0]), "both of a pair are of one step"
+        assert sorted(first[:12, 0].tolist()) == [0.0] * 4 + [1.0] * 4 + [2.0] * 4, "a broken step is left out"
+        assert torch.equal(first[:12], second[:12])
+        shifts.add(int((second[12, 1] - first[12, 1]) % 4))
+    assert shifts == {1, 2, 3}
+
+
+def test_a_discriminator_that_remembers_sees_earlier_clips_and_teaches_encoders_as_before(frames):
+    model = DrNET(replace(CONFIG, remembered=12)).train()
+    compared = []
+    model.discriminator.register_forward_hook(lambda module, given, logits: compared.append(len(logits)))
+    for _ in range(3):
+        losses = AdversarialObjective(AdversarialLoss(adversarial_weight=throughout(1.0)))(model, frames, 0.0)
+        next(losses).loss.backward()
+        assert learns(model.discriminator)
+        assert not any(learns(part) for part in (model.content_encoder, model.pose_encoder, model.decoder))
+        model.zero_grad()
+    assert compared == [6, 24, 36], "the first step's own pairs alone, then each clip's twice"
+    next(losses).loss.backward()
+    assert learns(model.pose_encoder)
 
 
 @pytest.fixture

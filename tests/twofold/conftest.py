@@ -7,6 +7,14 @@ import pytest
 
 from jobs.settings import Settings
 from tests.twofold.served import Proxy, Worker, served
+from tests.twofold.shell import Shell, begun
+
+
+@pytest.fixture(scope="session")
+def shell() -> Iterator[Shell]:
+    """A shell into which `twofold` is typed."""
+    with begun() as shell:
+        yield shell
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from twofold.samples import write_face_clips
 NOWHERE = "http://127.0.0.1:9"  # the discard port, where nothing listens
 
 
-def twofold(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "twofold", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={"COLUMNS": "80", **environment})
+@pytest.fixture
+def twofold(shell):
+    return shell.type
 
 
-def test_help_fits_a_screen_and_names_every_command():
+def test_help_fits_a_screen_and_names_every_command(twofold):
     done = twofold("--help")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) <= 40
@@ -45,19 +45,19 @@ def test_wrong_usage_is_told_without_loading_the_http_client():
     assert (done.returncode, done.stdout) == (2, "[]\n"), done.stderr
 
 
-def test_a_server_that_is_not_there_is_told_with_code_4(picture):
+def test_a_server_that_is_not_there_is_told_with_code_4(twofold, picture):
     done = twofold("encode", picture, "--url", NOWHERE)
     assert done.returncode == 4
     assert "twofold up" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_for_machines_a_failure_is_json(picture):
+def test_for_machines_a_failure_is_json(twofold, picture):
     done = twofold("encode", picture, "--url", NOWHERE, "--json")
     assert json.loads(done.stderr)["title"] == "ServerUnreachable"
 
 
-def test_the_server_may_be_named_by_the_environment(picture):
+def test_the_server_may_be_named_by_the_environment(twofold, picture):
     done = twofold("encode", picture, TWOFOLD_URL=NOWHERE)
     assert NOWHERE in done.stderr
 
@@ -85,7 +85,7 @@ def test_the_server_may_be_named_by_the_environment(picture):
         (["no-such-command"], "No such command"),
     ],
 )
-def test_wrong_usage_is_told_with_code_2(arguments, said):
+def test_wrong_usage_is_told_with_code_2(twofold, arguments, said):
     done = twofold(*arguments)
     assert done.returncode == 2
     assert said in done.stderr
@@ -95,13 +95,13 @@ def test_wrong_usage_is_told_with_code_2(arguments, said):
     assert not done.stdout
 
 
-def test_for_machines_wrong_usage_is_json_too():
+def test_for_machines_wrong_usage_is_json_too(twofold):
     done = twofold("grid", "--size", "99", "--json")
     assert done.returncode == 2
     assert "31" in json.loads(done.stderr)["detail"]
 
 
-def test_nothing_asked_shows_help():
+def test_nothing_asked_shows_help(twofold):
     done = twofold()
     assert (done.returncode, done.stderr) == (2, "")
     assert "encode" in done.stdout
@@ -121,20 +121,20 @@ def test_a_shell_completes_commands_options_and_models():
     assert "faces-vae" in completed("twofold encode --model ")
 
 
-def test_a_wrong_setting_is_told_by_its_name():
+def test_a_wrong_setting_is_told_by_its_name(twofold):
     done = twofold("up", TWOFOLD_LEASE_SECONDS="soon")
     assert done.returncode == 1
     assert "TWOFOLD_LEASE_SECONDS" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_up_refuses_an_address_that_others_reach():
+def test_up_refuses_an_address_that_others_reach(twofold):
     done = twofold("up", "--host", "0.0.0.0")
     assert done.returncode == 1
     assert "--insecure" in done.stderr
 
 
-def test_codes_that_one_command_wrote_are_pictures_by_another(tmp_path, models_dir):
+def test_codes_that_one_command_wrote_are_pictures_by_another(twofold, tmp_path, models_dir):
     """Samples are drawn, their codes decoded again, and one of them gives the other's frames."""
     here = {"TWOFOLD_MODELS_DIR": str(models_dir), "TWOFOLD_DATA_DIR": str(tmp_path), "TWOFOLD_DEFAULT_MODEL": "mine"}
     done = twofold("sample", "--local", "--frames", "3", "-o", tmp_path / "s.npz", "--json", **here)
@@ -153,7 +153,7 @@ def test_codes_that_one_command_wrote_are_pictures_by_another(tmp_path, models_d
     assert "no static code" in done.stderr
 
 
-def test_a_clip_is_continued_and_a_path_is_drawn_between_frames(tmp_path, models_dir):
+def test_a_clip_is_continued_and_a_path_is_drawn_between_frames(twofold, tmp_path, models_dir):
     here = {"TWOFOLD_MODELS_DIR": str(models_dir), "TWOFOLD_DATA_DIR": str(tmp_path), "TWOFOLD_DEFAULT_MODEL": "moving"}
     (clip,) = write_face_clips(tmp_path, 1)
     done = twofold("predict", clip, "--local", "--observe", "4", "--frames", "3", "-o", tmp_path / "f.png", **here)
@@ -166,14 +166,14 @@ def test_a_clip_is_continued_and_a_path_is_drawn_between_frames(tmp_path, models
     assert len(json.loads(done.stdout)["dynamic"]) == 4
 
 
-def test_an_unknown_recipe_is_told_with_those_there_are():
+def test_an_unknown_recipe_is_told_with_those_there_are(twofold):
     done = twofold("train", "no_such_recipe")
     assert done.returncode == 1
     assert "sprites_vae" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_samples_are_written_and_named(tmp_path):
+def test_samples_are_written_and_named(twofold, tmp_path):
     done = twofold("samples", tmp_path / "clips", "--count", "1")
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).read_bytes()[4:8] == b"ftyp"

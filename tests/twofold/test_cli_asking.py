@@ -14,10 +14,12 @@ from jobs.keys import KeyFile
 from twofold import Client
 
 
-def twofold(*arguments, url, **environment) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "twofold", *map(str, arguments)]
-    said = {"COLUMNS": "80", "TWOFOLD_URL": url, **environment}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=said)
+@pytest.fixture
+def twofold(shell):
+    def typed(*arguments, url, **environment):
+        return shell.type(*arguments, TWOFOLD_URL=url, **environment)
+
+    return typed
 
 
 def told(done: subprocess.CompletedProcess[str]) -> str:
@@ -37,16 +39,16 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
         (["--crop", "round"], "crop: expected none, center, face, or x,y,w,h"),
     ],
 )
-def test_what_the_server_refuses_is_one_line_and_code_3(server_url, picture, arguments, said):
+def test_what_the_server_refuses_is_one_line_and_code_3(twofold, server_url, picture, arguments, said):
     assert said in told(twofold("encode", picture, *arguments, url=server_url))
 
 
-def test_what_is_no_media_is_told_with_what_would_be(server_url, tmp_path):
+def test_what_is_no_media_is_told_with_what_would_be(twofold, server_url, tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     assert "PNG" in told(twofold("encode", tmp_path / "notes.txt", url=server_url))
 
 
-def test_a_key_that_has_too_many_jobs_is_told_so_after_some_patience(server_url, settings, picture):
+def test_a_key_that_has_too_many_jobs_is_told_so_after_some_patience(twofold, server_url, settings, picture):
     _, key = KeyFile(settings.own_keys_file).add("ann", 1, None)
     with Client(server_url, key=key) as client:
         client.submit_sample(seed=1)
@@ -55,7 +57,7 @@ def test_a_key_that_has_too_many_jobs_is_told_so_after_some_patience(server_url,
     assert "A key is needed" in told(twofold("encode", picture, url=server_url))
 
 
-def test_a_job_that_fails_is_told_like_a_refusal(server_url, worker):
+def test_a_job_that_fails_is_told_like_a_refusal(twofold, server_url, worker):
     with Client(server_url) as client:
         job = client.submit_sample(seed=1)  # the one that the command asks for, too
         worker.begin(job)
@@ -66,7 +68,7 @@ def test_a_job_that_fails_is_told_like_a_refusal(server_url, worker):
     assert "nobody is seen" in told(twofold("sample", "--seed", "1", url=server_url))
 
 
-def test_control_c_tells_what_becomes_of_the_job(server_url, worker):
+def test_control_c_tells_what_becomes_of_the_job(twofold, server_url, worker):
     process = subprocess.Popen(
         [sys.executable, "-m", "twofold", "sample", "--seed", "1", "--url", server_url],
         stdout=subprocess.PIPE,

@@ -16,17 +16,19 @@ from twofold.configuration import without_password
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"COLUMNS": "120", **environment},
-    )
+@pytest.fixture
+def run(shell):
+    def typed(*command, **environment):
+        said = {"COLUMNS": "120", **environment}
+        if command[0] == "twofold":
+            return shell.type(*command[1:], **said)
+        command = [sys.executable, "-m", *command]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=said)
+
+    return typed
 
 
-def test_every_setting_is_told_with_its_value_and_where_it_came_from(tmp_path):
+def test_every_setting_is_told_with_its_value_and_where_it_came_from(run, tmp_path):
     done = run("twofold", "config", "--json", TWOFOLD_DATA_DIR=str(tmp_path), twofold_port="8123")
     assert done.returncode == 0, done.stderr
     found = {setting["name"]: setting for setting in json.loads(done.stdout)}
@@ -38,7 +40,7 @@ def test_every_setting_is_told_with_its_value_and_where_it_came_from(tmp_path):
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_no_secret_is_shown(tmp_path, form):
+def test_no_secret_is_shown(run, tmp_path, form):
     (tmp_path / "password").write_text("hidden-in-a-file")
     files = {"TWOFOLD_REDIS_URL": "redis://valkey:6379", "TWOFOLD_REDIS_PASSWORD_FILE": str(tmp_path / "password")}
     done = run("twofold", "config", *form, TWOFOLD_KEY="hidden-key", **files)
@@ -89,7 +91,7 @@ def test_a_variable_that_means_nothing_is_refused_with_the_nearest(monkeypatch, 
         (("worker.health",), 1),
     ],
 )
-def test_every_process_refuses_it_in_one_line(command, code):
+def test_every_process_refuses_it_in_one_line(run, command, code):
     done = run(*command, TWOFOLD_LEASE="5")
     assert done.returncode == code
     assert "TWOFOLD_LEASE" in done.stderr

@@ -1,8 +1,6 @@
 """`twofold keys`: what an operator types, and what a client then needs."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -10,17 +8,11 @@ from jobs.keys import KeyFile
 
 
 @pytest.fixture
-def keys(tmp_path):
-    def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "twofold", "keys", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"COLUMNS": "100", "TWOFOLD_DATA_DIR": str(tmp_path)},
-        )
+def keys(shell, tmp_path):
+    def typed(*arguments):
+        return shell.type("keys", *arguments, COLUMNS="100", TWOFOLD_DATA_DIR=str(tmp_path))
 
-    return run
+    return typed
 
 
 def test_a_key_is_shown_once_listed_without_its_secret_and_removed(keys, tmp_path):

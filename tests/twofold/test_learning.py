@@ -1,9 +1,6 @@
 """`twofold train` and `twofold evaluate` as a shell sees them."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -20,14 +17,15 @@ from twofold.samples import write_face_clips
 pytestmark = pytest.mark.timeout(900)
 
 
-def twofold(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    environment = {"COLUMNS": "80", "TWOFOLD_DATA_DIR": str(folder / "data"), "TWOFOLD_DEVICE": "cpu"}
-    environment["OMP_NUM_THREADS"] = "1"  # a second thread waits for the first where other tests have the cores
-    command = [sys.executable, "-m", "twofold", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+@pytest.fixture
+def twofold(shell):
+    def typed(folder, *arguments):
+        return shell.type(*arguments, TWOFOLD_DATA_DIR=str(folder / "data"), TWOFOLD_DEVICE="cpu")
+
+    return typed
 
 
-def test_own_clips_become_a_model_that_is_served_and_measured(tmp_path):
+def test_own_clips_become_a_model_that_is_served_and_measured(twofold, tmp_path):
     clips = tmp_path / "clips"
     write_face_clips(clips, count=6)
     done = twofold(tmp_path, "train", "--clips", clips, "--name", "mine", "--steps", "2")
@@ -60,7 +58,7 @@ def test_own_clips_become_a_model_that_is_served_and_measured(tmp_path):
     assert "Traceback" not in other.stderr
 
 
-def test_a_machine_that_trains_is_told_of_the_model_alone(tmp_path):
+def test_a_machine_that_trains_is_told_of_the_model_alone(twofold, tmp_path):
     clips = tmp_path / "clips"
     write_face_clips(clips, count=2)
     done = twofold(tmp_path, "train", "--clips", clips, "--name", "mine", "--steps", "1", "--json")
@@ -71,7 +69,7 @@ def test_a_machine_that_trains_is_told_of_the_model_alone(tmp_path):
     assert "2 videos" in done.stderr, "what was found is beside it"
 
 
-def test_a_folder_without_videos_is_told(tmp_path):
+def test_a_folder_without_videos_is_told(twofold, tmp_path):
     (tmp_path / "empty").mkdir()
     done = twofold(tmp_path, "train", "--clips", tmp_path / "empty", "--name", "mine")
     assert done.returncode == 1
@@ -129,7 +127,7 @@ def test_a_name_that_has_a_model_is_refused_before_any_video_is_read(tmp_path, m
         get_command(app)(arguments, standalone_mode=False)
 
 
-def test_a_drnet_of_the_authors_code_is_imported_and_served(shared_data, tmp_path, monkeypatch):
+def test_a_drnet_of_the_authors_code_is_imported_and_served(twofold, shared_data, tmp_path, monkeypatch):
     shapes = json.loads((shared_data / "drnet_reference" / "state_dicts.json").read_text())
     tensors = {
         f"{part}.{name}": torch.full(shape, 0.01)
@@ -173,7 +171,7 @@ def test_a_shipped_models_name_is_taken(name):
         own_folder(name)
 
 
-def test_neither_own_clips_nor_an_import_take_a_shipped_models_place(tmp_path):
+def test_neither_own_clips_nor_an_import_take_a_shipped_models_place(twofold, tmp_path):
     write_face_clips(tmp_path / "clips", count=2)
     (tmp_path / "theirs.safetensors").write_bytes(b"")
     for asked in (["train", "--clips", tmp_path / "clips"], ["import-drnet", tmp_path / "theirs.safetensors"]):
@@ -191,7 +189,7 @@ def test_a_recipe_that_is_only_tried_leaves_the_shipped_model_in_its_place(monke
     assert begun == [("sprites-vae-trial", 3), ("sprites-vae", 9000)]
 
 
-def test_a_refused_name_is_one_line(tmp_path):
+def test_a_refused_name_is_one_line(twofold, tmp_path):
     (tmp_path / "weights.safetensors").write_bytes(b"")
     done = twofold(tmp_path, "import-drnet", tmp_path / "weights.safetensors", "--name", "../outside")
     assert done.returncode == 1
