@@ -124,6 +124,16 @@ def digits_drnet_alone() -> Recipe:
     return replace(recipe, name="digits-drnet-alone", loss=replace(recipe.loss, adversarial_weight=going))
 
 
+def faces_motion() -> MotionRecipe:
+    """Of drawn faces, whose next target is anybody's guess, in poses between most of which there is no pose.
+
+    A Gaussian's mean future is such a one after ten frames, and the decoder draws a ghost. So it is a mixture, held
+    to the next pose alone, whose likeliest future is one that there may be; and it is shown poses that are a little
+    off, so that what it predicts leads back to where poses are, and a roll-out stays there.
+    """
+    return MotionRecipe(components=12, own_weight=0.0, jitter=0.05)
+
+
 def faces_drnet() -> Recipe:
     """For `faces-drnet`: drawn faces, which move in three ways, so that a pose has few numbers.
 
@@ -139,7 +149,7 @@ def faces_drnet() -> Recipe:
         data="faces",
         reach=None,
         network=DrNETConfig(content="dcgan_unet", pose="dcgan", static_dim=64, dynamic_dim=5, width=32),
-        motion=MotionRecipe(),
+        motion=faces_motion(),
     )
 
 

@@ -47,6 +47,7 @@ class MotionRecipe:
     growing: float = 0.5  # share of the run over which the rolled-out horizon grows to its full length
     components: int = 1  # things that may come next (`models.mixture`)
     unsure: float = 0.0  # noise on the codes that are seen, in deviations of their posteriors
+    jitter: float = 0.0  # and in deviations of the codes themselves
     starts: int = 256  # codes that are kept to begin sampled movements with
     seed: int = 1
 

@@ -111,6 +111,18 @@ def test_noise_on_what_is_seen_teaches_a_motion_that_trusts_it_less() -> None:
     assert widths[1] > 2 * widths[0]
 
 
+def test_codes_that_were_seen_a_little_off_teach_a_motion_the_way_back() -> None:
+    """All codes lie on a circle of radius 1; what has left it is led back."""
+    model = Turning(UnorderedVAEConfig.tiny())
+    runs = code_runs(model, pool(), 10, 16, 6, seed=9)
+    strayed = []
+    for jitter in (0.0, 0.2):
+        motion = train_motion(model, pool(), replace(SMALL, own_weight=0.0, jitter=jitter))
+        future = motion.roll_out(1.2 * runs.dynamic[:, :6], runs.static, 20)
+        strayed.append(float((future[:, -5:].norm(dim=-1) - 1).abs().mean()))
+    assert strayed[1] < 0.5 * strayed[0]
+
+
 def test_a_motion_is_taught_anew_as_the_recipe_of_its_model_says() -> None:
     assert motion_of("digits_drnet_reference").own_weight == 0
     assert motion_of("a recipe that is gone") == motion_of(None) == MotionRecipe()
