@@ -187,9 +187,8 @@ def train_motion(
         if recipe.unsure:
             seen = codes + recipe.unsure * runs.dynamic_var.sqrt() * torch.randn(codes.shape, generator=generator)
         if recipe.jitter:
-            seen = seen + recipe.jitter * motion.get_buffer("dynamic_std") * torch.randn(
-                codes.shape, generator=generator
-            )
+            stray = motion.get_buffer("dynamic_std") * torch.randn(codes.shape, generator=generator)
+            seen = seen + recipe.jitter * stray
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * cosine_with_warmup(step, recipe.steps, 100)
         grown = min(1.0, (step + 1) / (recipe.growing * recipe.steps))

@@ -136,7 +136,8 @@ class AdversarialObjective:
     expectation, costs a fifth of a step.
 
     On small batches C has little to learn from, and an adversary that is behind leaves poses free to tell: so it may
-    see every pair of a batch, and take several steps for each of the rest (`every_pair`, `discriminator_steps`).
+    remember poses of clips before (`DrNETConfig.remembered`), and take several steps for each of the rest
+    (`discriminator_steps`).
     """
 
     weights: AdversarialLoss
@@ -148,13 +149,12 @@ class AdversarialObjective:
         contents, poses = frames[:, :2], frames[:, 2:]
         moves = model.pose(merge_frames(poses))
         pose, other_pose = rearrange(moves, "(b two) z -> two b z", two=2)
-        compare = every_pair_terms if self.weights.every_pair else discriminator_terms
         known = model.remember(torch.stack([pose, other_pose], dim=1).detach().float())
         for _ in range(self.weights.discriminator_steps):
             if len(known) > len(pose):
                 yield remembered_terms(model.discriminator, known, len(pose))
             else:
-                yield compare(model.discriminator, pose.detach(), other_pose.detach())
+                yield discriminator_terms(model.discriminator, pose.detach(), other_pose.detach())
 
         codes, maps = model.content(merge_frames(contents))
         content, other_content = rearrange(codes, "(b two) s -> two b s", two=2)
@@ -206,10 +206,8 @@ def remembered_terms(discriminator: SceneDiscriminator, poses: Float[Tensor, "kb
     steps = rearrange(poses[: len(poses) // batch * batch], "(k b) two z -> two k b z", b=batch)
     first, second = steps[:, torch.randperm(steps.shape[1])[:COMPARED]]
     shift = int(torch.randint(1, batch, ()))
-    another = torch.roll(second, shift, dims=1)
-    logits = discriminator(
-        *(rearrange(torch.stack(each), "kind k b z -> (kind k b) z") for each in ((first, first), (second, another)))
-    )
+    pairs = torch.cat([torch.stack([first, second]), torch.stack([first, second.roll(shift, dims=1)])], dim=1)
+    logits = discriminator(*rearrange(pairs, "two k b z -> two (k b) z"))
     labels = (torch.arange(len(logits), device=logits.device) >= len(logits) // 2).float()
     loss = functional.binary_cross_entropy_with_logits(logits, labels)
     right = ((logits > 0).float() == labels).float().mean()

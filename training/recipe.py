@@ -27,7 +27,6 @@ class AdversarialLoss:
 
     similarity_weight: Anneal = field(default_factory=Anneal)  # α
     adversarial_weight: Anneal = field(default_factory=lambda: Anneal(((0.0, 1e-4),)))  # β
-    every_pair: bool = False  # the discriminator sees each first pose of a batch beside each second one
     discriminator_steps: int = 1  # that it takes for each of the rest
 
 

@@ -15,6 +15,7 @@ import torch
 from models.checkpoint import CARD, LoadedModel, read_config, write_atomically, write_config
 from training.card import METRICS_BEGIN, METRICS_END
 from training.code_tables import classes_table, code_metrics, code_tables, consistency_table, ranged
+from training.metrics.prediction import FAR
 
 RESULTS_HEAD = """# Results
 
@@ -57,12 +58,12 @@ dynamic code of one frame, and from the mean and deviation of 18 of a clip's dyn
 these toys or persons, since clips of one are no independent draws.
 
 *Predictions*: of held-out movements 10 frames are observed, and the codes of the next ones are predicted by the
-model's motion, mean after mean. Beside them stand the last observed code held still, and the true next frames' own
+model's motion, mean after mean (of a mixture that of its likeliest component). Beside them stand the last observed code held still, and the true next frames' own
 codes, which is what the decoder can show at all. Squared errors are summed over a frame's pixels and channels, values
 in [0, 1]. *One constant picture for all* has every pixel's median over all true frames (black, of digits): where most
 of a frame is ground, SSIM and PSNR are high for a picture of nothing. Of 40 sampled futures it is counted how often
 the true code lies within their central 90 %, of the numbers of a movement's codes that move by more than a fifth of
-their deviation.
+their deviation. *Edges* are the mean square of differences of neighbouring pixels, 1 for the true frames'.
 
 *Typical*: held-out clips that the thresholds of `fit` were not taken from (where clips are few, other cuts of the same
 ones), every other one through H.264, and as many made foreign: upside down, in negative, noise, faces for a model of
@@ -291,11 +292,17 @@ def prediction_table(measured: Mapping[str, Any]) -> str:
     ]
     for measure, unit, digits in (("psnr", "PSNR, dB", 2), ("ssim", "SSIM", 3), ("squared_error", "squared error", 1)):
         lines += [row(f"{titles[name]}, {unit}", measured[measure][name], digits) for name in titles]
+    if "edges" in measured:  # earlier measurements have none
+        lines += [row(f"{titles[name]}, edges", measured["edges"][name], 2) for name in titles]
     lines.append(row("true codes within the samples' central 90 %, %", [100 * v for v in measured["covered"]], 0))
     lines.append(row("spread of the samples, deviations of the code", measured["spread"], 2))
     ahead = min(10, len(measured["covered"]))
     means = (f"{titles[name]} {mean(measured['squared_error'][name][:ahead]):.1f}{sure(name)}" for name in titles)
-    return "\n".join([*lines, "", f"Squared error, mean of the first {ahead} frames: {', '.join(means)}."])
+    told = [f"Squared error, mean of the first {ahead} frames: {', '.join(means)}."]
+    if "far_edges" in measured:
+        far = (f"{value:.2f} {step} frames ahead" for step, value in zip(FAR, measured["far_edges"], strict=True))
+        told += ["", f"Edges (their energy, 1 for the true frames') of rolled-out futures: {', '.join(far)}."]
+    return "\n".join([*lines, "", *told])
 
 
 def drift_table(measured: Mapping[str, Any]) -> str:

@@ -158,7 +158,7 @@ def test_every_pair_has_as_much_of_one_clip_as_of_two(model):
 
 
 def test_the_discriminator_may_take_several_steps_for_each_of_the_rest(model, frames):
-    losses = AdversarialObjective(AdversarialLoss(every_pair=True, discriminator_steps=3))(model, frames, 0.0)
+    losses = AdversarialObjective(AdversarialLoss(discriminator_steps=3))(model, frames, 0.0)
     assert ["discriminator" in terms.shown for terms in losses] == [True, True, True, False]
 
 

@@ -8,7 +8,8 @@ from rich.progress import Progress
 from models.motion import Motion, MotionConfig
 from training.data.pool import ClipPool
 from training.metrics.bootstrap import over_clips
-from training.metrics.prediction import SAMPLES, future_frames, futures, squared_error
+from training.metrics.edges import edges
+from training.metrics.prediction import FAR, SAMPLES, future_frames, futures, squared_error
 from training.metrics.ssim import frame_ssim
 from training.metrics.strip import future_strips
 
@@ -64,6 +65,15 @@ def test_many_movements_of_few_clips_are_drawn_with_their_clips(by_hand):
     files = futures(model, leaning_pool(10), 4, 6, 40, QUIET, files=np.zeros(4, int)).first_error["held"]
     assert few.value == files.value
     assert files.low == files.high == pytest.approx(files.value), "one file is drawn each time"
+
+
+def test_edges_tell_how_crisp_a_future_is_near_and_far(by_hand):
+    pool = leaning_pool(10)
+    measured = futures(steady(by_hand(), 0.0), pool, 4, 10, 4, QUIET)
+    assert measured.edges["own codes"] == pytest.approx([1.0] * 10), "drawn exactly"
+    true = edges((255 * torch.stack([pool.clip(number) for number in range(4)])).round().to(torch.uint8))
+    assert measured.edges["held"] == pytest.approx((true[:, 3].mean() / true[:, 4:].mean(0)).tolist())
+    assert measured.far_edges == pytest.approx([float(true[:, 3].mean() / true[:, 4:].mean())] * len(FAR))
 
 
 def test_a_motion_that_stands_still_is_the_last_code_held(by_hand):

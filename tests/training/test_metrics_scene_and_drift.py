@@ -10,7 +10,8 @@ from rich.progress import Progress
 
 from training.data.digits import MovingDigits
 from training.data.pool import ClipPool
-from training.metrics.drift import best_places, compared, edges, elsewhere, floors
+from training.metrics.drift import best_places, compared, elsewhere, floors
+from training.metrics.edges import edges
 from training.metrics.scene import clip_codes, pairs_of, scene_probe, told_right
 from training.metrics.ssim import frame_ssim
 from training.report import scene_line

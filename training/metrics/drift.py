@@ -20,6 +20,7 @@ from torch.nn import functional
 from models.disentangler import Disentangler
 from training.data.digits import CANVAS, Actors, MovingDigits
 from training.metrics.bootstrap import over_clips
+from training.metrics.edges import edges
 from training.metrics.ssim import frame_ssim
 from training.metrics.swaps import as_bytes
 
@@ -84,12 +85,6 @@ def floors(exact: UInt8[Tensor, "n t c h w"], actors: Actors, digits: MovingDigi
 def elsewhere(actors: Actors) -> Actors:
     """The digits of the next clip in line."""
     return Actors(actors.digits.roll(1, 0), actors.front)
-
-
-def edges(frames: UInt8[Tensor, "n t c h w"]) -> Float[Tensor, "n t"]:
-    """Mean square of the difference of neighbouring pixels, values in [0, 1]."""
-    values = frames.float() / 255
-    return values.diff(dim=-1).square().mean((2, 3, 4)) + values.diff(dim=-2).square().mean((2, 3, 4))
 
 
 def best_places(frames: UInt8[Tensor, "n c h w"], digits: UInt8[Tensor, "n k s s"]) -> Int[Tensor, "n k 2"]:

@@ -5,7 +5,8 @@ dynamic codes of the next ones are predicted from theirs, and the pictures of th
 frames, as they are served (8 bits a channel). Beside the model's mean future stand the last observed code held
 still, the pictures of the true next frames' own codes, which is what the decoder can show at all, and one constant
 picture for all: what a measure gives to who has seen nothing. Squared errors are
-summed over a frame's pixels and channels, as papers on moving MNIST sum them (values in [0, 1]).
+summed over a frame's pixels and channels, as papers on moving MNIST sum them (values in [0, 1]). How crisp a future
+is, is told by its edges: a code between those of two futures may be drawn as a blur of both.
 
 Sampled futures are judged by their codes: how often the true code lies within the central 90 % of the samples, and
 how far the samples spread.
@@ -26,6 +27,7 @@ from models.disentangler import Disentangler, decode_in_chunks
 from models.motion import Motion
 from training.data.pool import Clips
 from training.metrics.bootstrap import Estimate, over_clips
+from training.metrics.edges import edges
 from training.metrics.ssim import frame_ssim
 from training.metrics.swaps import as_bytes, constant, frame_psnr
 from training.motion import within_central
@@ -33,6 +35,7 @@ from training.motion import within_central
 SAMPLES = 40
 BATCH = 50  # movements at a time
 FIRST = 10  # frames ahead, of which papers on moving MNIST state the mean error
+FAR = (100, 200, 500)  # frames ahead that nobody knows, and that are to be crisp all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Futures:
     psnr: dict[str, list[float]]  # dB
     ssim: dict[str, list[float]]
     first_error: dict[str, Estimate]  # squared error, mean of the first 10 frames, with its interval over movements
+    edges: dict[str, list[float]]  # their energy, 1 for that of the true frames
+    far_edges: list[float]  # of the mean futures of one batch, `FAR` frames ahead; 1 for the mean of its true frames
     covered: list[float]  # share of true codes' dimensions within the samples' central 90 %
     spread: list[float]  # deviation over samples, in standard deviations over training clips
 
@@ -70,7 +75,7 @@ def futures(
     device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
     numbers = clips.with_runs(observed + ahead)
     made: dict[str, list[UInt8[Tensor, "b t c h w"]]] = {"predicted": [], "held": [], "own codes": []}
-    true, covered, spread = [], [], []
+    true, covered, spread, far_edges = [], [], [], []
     std = motion.get_buffer("dynamic_std")
     for first in progress.track(range(0, count, BATCH), description="predicting"):
         turns = range(first, min(first + BATCH, count))
@@ -86,6 +91,10 @@ def futures(
         ):
             made[name].append(as_bytes(model.decode(codes.static, dynamic)))
         true.append(as_bytes(batch[:, observed:]))
+        if not far_edges:
+            far = motion.roll_out(codes.dynamic.mean, codes.static.mean, max(FAR))[:, torch.tensor(FAR) - 1]
+            energy = edges(as_bytes(model.decode(codes.static, far))).mean(0) / edges(true[0]).mean()
+            far_edges = energy.tolist()
         samples = sample_futures(motion, codes, ahead, first)
         within = within_central(samples, later).float()
         used = (later.std(1, keepdim=True) > 0.2 * std).float() if ahead > 1 else torch.ones_like(within[:, :1])
@@ -97,6 +106,7 @@ def futures(
     who = np.array([numbers[turn % len(numbers)] for turn in range(count)])
     of = who if files is None else files[who]
     errors = {name: squared_error(part, truth) for name, part in pictures.items()}
+    crisp = edges(truth).mean(0)
     return Futures(
         observed,
         count,
@@ -104,6 +114,8 @@ def futures(
         {name: frame_psnr(part, truth).mean(0).tolist() for name, part in pictures.items()},
         {name: frame_ssim(part, truth).mean(0).tolist() for name, part in pictures.items()},
         {name: over_clips(error[:, :FIRST].mean(1), of) for name, error in errors.items()},
+        {name: (edges(part).mean(0) / crisp).tolist() for name, part in pictures.items()},
+        far_edges,
         (right / asked.clamp_min(1)).tolist(),
         (torch.stack(spread).sum(0) / count).tolist(),
     )
