@@ -58,12 +58,13 @@ dynamic code of one frame, and from the mean and deviation of 18 of a clip's dyn
 these toys or persons, since clips of one are no independent draws.
 
 *Predictions*: of held-out movements 10 frames are observed, and the codes of the next ones are predicted by the
-model's motion, mean after mean (of a mixture that of its likeliest component). Beside them stand the last observed code held still, and the true next frames' own
-codes, which is what the decoder can show at all. Squared errors are summed over a frame's pixels and channels, values
-in [0, 1]. *One constant picture for all* has every pixel's median over all true frames (black, of digits): where most
-of a frame is ground, SSIM and PSNR are high for a picture of nothing. Of 40 sampled futures it is counted how often
-the true code lies within their central 90 %, of the numbers of a movement's codes that move by more than a fifth of
-their deviation. *Edges* are the mean square of differences of neighbouring pixels, 1 for the true frames'.
+model's motion, mean after mean (of a mixture that of its likeliest component). Beside them stand the last observed
+code held still, and the true next frames' own codes, which is what the decoder can show at all. Squared errors are
+summed over a frame's pixels and channels, values in [0, 1]. *One constant picture for all* has every pixel's median
+over all true frames (black, of digits): where most of a frame is ground, SSIM and PSNR are high for a picture of
+nothing. Of 40 sampled futures it is counted how often the true code lies within their central 90 %, of the numbers of
+a movement's codes that move by more than a fifth of their deviation. *Edges* are the mean square of differences of
+neighbouring pixels, 1 for the true frames'.
 
 *Typical*: held-out clips that the thresholds of `fit` were not taken from (where clips are few, other cuts of the same
 ones), every other one through H.264, and as many made foreign: upside down, in negative, noise, faces for a model of
