@@ -87,7 +87,7 @@ class GridRequest(Request):
 
 
 class PredictRequest(Request, Cut):
-    """The frames that follow the first ones of a clip: the mean future, or with a seed samples."""
+    """The frames that follow the first ones of a clip: the likeliest future, or with a seed samples."""
 
     queue: ClassVar[str] = BATCH
     kind: Literal["predict"] = "predict"
@@ -100,7 +100,7 @@ class PredictRequest(Request, Cut):
     @field_validator("seed")
     @classmethod
     def _several_are_drawn(cls, seed: int | None, info: ValidationInfo) -> int | None:
-        """The mean future is one; several are samples, also where nobody names a seed."""
+        """The likeliest future is one; several are samples, also where nobody names a seed."""
         return 0 if seed is None and info.data.get("samples", 1) > 1 else seed
 
     @model_validator(mode="after")

@@ -99,7 +99,7 @@ PREDICT_FIELDS = {
         "description": "frames to predict; samples * (observe + frames) may be 4000",
     },
     "samples": {"type": "integer", "minimum": 1, "maximum": 16, "default": 1, "description": "different futures"},
-    "seed": SEED | {"description": "draws the future; without one it is the mean future, and several are of seed 0"},
+    "seed": SEED | {"description": "draws the future; without one it is the likeliest, and several are of seed 0"},
     **_CUT,
     "callback": CALLBACK,
 }

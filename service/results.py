@@ -114,7 +114,7 @@ class PredictResult(ResultView):
     frames: int = Field(description="observed and predicted ones together")
     observed: int
     samples: int
-    seed: int | None = Field(description="null for the mean future")
+    seed: int | None = Field(description="null for the likeliest future")
     fps: float
     timestamps: list[float]
     static: Code

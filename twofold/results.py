@@ -192,7 +192,7 @@ class Predicted:
     """What follows the first frames of a clip; the first `observed` of the frames are what the model makes of those.
 
     `frames` is (T, H, W, 3), uint8 RGB, and `dynamic` (T, D); of several samples (N, T, H, W, 3) and (N, T, D), and
-    then `spread` (T, D) is their deviation. Without a `seed` it is the mean future. `fit` is that of the observed
+    then `spread` (T, D) is their deviation. Without a `seed` it is the likeliest future. `fit` is that of the observed
     frames.
     """
 

@@ -131,7 +131,7 @@ class Server(Waiting):
     ) -> Predicted:
         """Return the next `frames` after the first `observe` of a clip, or of an earlier encode.
 
-        The mean future, or with a `seed`, and where `samples` are several, sampled ones.
+        The likeliest future, or with a `seed`, and where `samples` are several, sampled ones.
         """
         fields = {"model": model, "observe": observe, "frames": frames, "samples": samples, "seed": seed}
         cut = {"start": start, "end": end, "stride": stride, "max_frames": max_frames, "crop": crop}

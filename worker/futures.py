@@ -22,7 +22,7 @@ class Future:
     """What a model was shown of a clip, and what it expects next: once, or in several samples."""
 
     seen: EncodedClip  # the observed frames alone
-    seed: int | None  # none is the mean future
+    seed: int | None  # none is the likeliest future
     frames: UInt8[np.ndarray, "n t h w 3"]  # the observed ones as the model makes them, then the predicted ones
     dynamic: Float[Tensor, "n t z"]
 
@@ -64,7 +64,7 @@ def first_frames(loaded: LoadedModel, clip: EncodedClip, count: int, device: str
 def foresee(
     loaded: LoadedModel, seen: EncodedClip, frames: int, samples: int, seed: int | None, device: str, report: Report
 ) -> Future:
-    """Continue a clip by its mean future, or with a seed by sampled ones."""
+    """Continue a clip by its likeliest future, or with a seed by sampled ones."""
     there = seen.codes.dynamic.mean.to(device), seen.codes.dynamic.std.to(device)
     codes = Codes(seen.codes.static.to(device), DynamicCode(*there))
     generator = None if seed is None else torch.Generator().manual_seed(seed)

@@ -71,7 +71,7 @@ def future_png(future: Future, model: str) -> bytes:
     names = [f"{time:.2f} s" for time in future.timestamps]
     seen = future.observed
     past = wrapped(f"observed   {seen} frames", SEEN, future.frames[0, :seen], names[:seen])
-    how = "the mean future" if future.seed is None else f"seed {future.seed}"
+    how = "the likeliest future" if future.seed is None else f"seed {future.seed}"
     told = f"predicted by {model}   {how}, {future.frames.shape[1] - seen} frames"
     if len(future.frames) > 1:
         return sheet([past, stacked(told, AHEAD, future.frames[:, seen:], names[seen:])])

@@ -29,7 +29,7 @@ async def predict(
     prefer: Prefer = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Queue the prediction of a clip's next frames from its first ones: the mean future, or samples."""
+    """Queue the prediction of a clip's next frames from its first ones: the likeliest future, or samples."""
     preference = parse_prefer(prefer, parts.settings.wait_max)
     wanted = wanted_format("predict", request, format)
     async with (
