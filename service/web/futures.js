@@ -11,7 +11,7 @@ import { note } from "./route.js";
 import { finished } from "./watching.js";
 
 const FEWEST = 2, OBSERVED = 10;
-const AHEAD = [10, 20, 40, 80, 160], SAMPLES = [[1, "the mean one"], [2, "2 samples"], [4, "4 samples"], [8, "8 samples"]];
+const AHEAD = [10, 20, 40, 80, 160], SAMPLES = [[1, "the likeliest"], [2, "2 samples"], [4, "4 samples"], [8, "8 samples"]];
 
 const oneOf = (allowed, said, usual) => allowed.includes(Number(said)) ? Number(said) : usual;
 
