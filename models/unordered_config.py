@@ -21,7 +21,6 @@ class UnorderedVAEConfig:
     static_shortcut: bool = False  # comparisons reach f past the dense layers too (see `StaticPosterior`)
     style_dim: int = 0  # of the codes' mixture that modulates every size of the decoder; 0 for none
     residual: bool = False  # a residual block after every size of trunk and decoder
-    residual_trunk: bool = False  # and of the trunk alone
     scene_hidden: int = 0  # of a discriminator of dynamic codes, which training alone uses; 0 for none
     channels: int = 3
     image_size: int = 64

@@ -54,7 +54,7 @@ class UnorderedVAE(Disentangler):
         self.config = config
         self.image_size, self.channels = config.image_size, config.channels
         self.static_dim, self.dynamic_dim = config.static_dim, config.dynamic_dim
-        self.trunk = trunk(config.channels, config.widths, config.residual or config.residual_trunk)
+        self.trunk = trunk(config.channels, config.widths, config.residual)
         self.static_posterior = StaticPosterior(config)
         self.dynamic_posterior = DynamicPosterior(config)
         self.dynamic_prior = DynamicPrior(config)

@@ -105,29 +105,6 @@ def faces_vae_finish() -> Recipe:
     return replace(recipe, steps=6_000, loss=replace(recipe.loss, stretched=True))
 
 
-def faces_vae_grown() -> Recipe:
-    """A fifth round for `faces-vae` (`--from faces-vae`), whose trunk gets residual blocks that begin as nothing.
-
-    Not at the usual learning rate: at 1e-3 it had no finite loss any more after 1443 steps.
-
-    Codes that are fitted to a held-out frame by gradient redraw it better than the ones that are read from it: what
-    was left to gain was in reading.
-    """
-    recipe = second_round(faces_vae())
-    assert isinstance(recipe.loss, VariationalLoss)
-    assert isinstance(recipe.network, UnorderedVAEConfig)
-    faint = Anneal(((0.0, 0.001), (0.6, 0.01)))
-    return replace(
-        recipe,
-        network=replace(recipe.network, residual_trunk=True),
-        loss=replace(recipe.loss, static_weight=faint, stretched=True),
-        steps=3_000,
-        learning_rate=4e-4,
-        largest_gradient=5e3,
-        seed=2,
-    )
-
-
 def sprites_vae_again() -> Recipe:
     """A second round for `sprites-vae`, begun with its weights (`--from sprites-vae`)."""
     return second_round(sprites_vae())
@@ -222,7 +199,6 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
         faces_vae_again,
         faces_vae_stretched,
         faces_vae_finish,
-        faces_vae_grown,
         sprites_vae,
         sprites_vae_again,
         sprites_vae_finish,
