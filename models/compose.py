@@ -111,8 +111,8 @@ def predict(
 ) -> Float[Tensor, "samples frames z"]:
     """The dynamic codes of the next frames of the one observed clip, by the model's motion.
 
-    Without a generator every code is the mean given those before it: one future, the paper's. With one, futures
-    are sampled.
+    Without a generator every code is the mean given those before it, the paper's, or of a mixture that of its heaviest
+    component: one future, the likeliest step by step. With one, futures are sampled.
 
     Raises:
         ValueError: the model has no motion, or several futures are asked for without a generator.
@@ -120,7 +120,7 @@ def predict(
     """
     motion = model.taught_motion()
     if samples > 1 and generator is None:
-        raise ValueError(f"the mean future is one; {samples} different ones are samples and need a generator")
+        raise ValueError(f"the likeliest future is one; {samples} different ones are samples and need a generator")
     dynamic = repeat(observed.dynamic.mean[0], "t z -> n t z", n=samples)
     static = repeat(observed.static.mean[0], "s -> n s", n=samples)
     return motion.roll_out(dynamic, static, frames, generator)

@@ -65,6 +65,8 @@ class DrNETConfig:
             raise ValueError(f"pose must be dcgan or resnet, got {self.pose!r}")
         if self.image_size not in (64, 128):
             raise ValueError(f"image_size must be 64 or 128, got {self.image_size}")
+        if self.remembered < 0:
+            raise ValueError(f"remembered must be at least 0, got {self.remembered}")
 
 
 def content_networks(config: DrNETConfig) -> tuple[Encoder, Decoder]:
@@ -96,7 +98,7 @@ class DrNET(Disentangler):
         self.pose_encoder = pose_encoder(config.channels, config.image_size, config.dynamic_dim, config.width)
         self.discriminator = SceneDiscriminator(config.dynamic_dim, config.discriminator_hidden)
         self.apply(initialise)
-        if config.remembered:  # of clips before, newest first, so that a run resumes with them
+        if config.remembered:  # of clips before, newest first, so that a run resumes with them; none once it has ended
             self.register_buffer("earlier_poses", torch.zeros(config.remembered, 2, config.dynamic_dim))
             self.register_buffer("earlier_count", torch.zeros((), dtype=torch.long))
         # Over the training clips, filled when a run ends.
@@ -164,6 +166,12 @@ class DrNET(Disentangler):
         earlier[: len(kept)] = kept
         count.fill_(len(kept))
         return known
+
+    def forget(self) -> None:
+        """Keep no poses of any clip: for another run, and for whoever is given the model."""
+        if self.config.remembered:
+            self.get_buffer("earlier_poses").zero_()
+            self.get_buffer("earlier_count").zero_()
 
     def features(self, frames: Float[Tensor, "t c h w"]) -> Float[Tensor, "t sz"]:
         """Both codes of each frame, one after the other."""

@@ -14,18 +14,13 @@ CODE_PIXELS = 4  # side of the feature maps between the trunk and the codes
 
 
 def trunk(channels: int, widths: Sequence[int], residual: bool = False) -> nn.Sequential:
-    """Frame → features: one 4 × 4 convolution of stride 2 for each width, so that four turn 64 pixels into 4.
-
-    The convolutions have the same names with and without residual blocks, which begin as nothing: a network that has
-    them goes on exactly where one without them ended (`twofold train --from`).
-    """
-    layers = nn.Sequential()
-    for number, (num_in, num_out) in enumerate(pairwise((channels, *widths))):
-        layers.add_module(str(2 * number), nn.Conv2d(num_in, num_out, 4, 2, 1))
-        layers.add_module(str(2 * number + 1), nn.LeakyReLU(LEAKY_SLOPE))
+    """Frame → features: one 4 × 4 convolution of stride 2 for each width, so that four turn 64 pixels into 4."""
+    layers: list[nn.Module] = []
+    for num_in, num_out in pairwise((channels, *widths)):
+        layers += [nn.Conv2d(num_in, num_out, 4, 2, 1), nn.LeakyReLU(LEAKY_SLOPE)]
         if residual:
-            layers.add_module(f"block{number}", Residual(num_out))
-    return layers
+            layers.append(Residual(num_out))
+    return nn.Sequential(*layers)
 
 
 class Residual(nn.Module):

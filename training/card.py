@@ -125,9 +125,12 @@ is of that (`fit`); codes of clips that are not typical mean little. {LIMITS[mod
 def with_motion(card: str, recipe: MotionRecipe) -> str:
     """The card with a row that says how the motion was taught, in place of an earlier one."""
     several = f"a mixture of {recipe.components} for what comes next, " if recipe.components > 1 else ""
+    alone = "" if recipe.own_weight else "held to the next code alone, "
+    strayed = f"shown codes {recipe.jitter:g} deviations off, " if recipe.jitter else ""
     row = (
-        f"| motion | LSTM of {recipe.layers} × {recipe.hidden}, {several}{recipe.steps} steps of {recipe.batch} out of "
-        f"{recipe.runs} stretches of {recipe.length} frames, {recipe.observed} observed |"
+        f"| motion | LSTM of {recipe.layers} × {recipe.hidden}, {several}{alone}{strayed}"
+        f"{recipe.steps} steps of {recipe.batch} out of {recipe.runs} stretches of {recipe.length} frames, "
+        f"{recipe.observed} observed |"
     )
     kept = [line for line in card.splitlines() if not line.startswith("| motion |")]
     after = next((number for number, line in enumerate(kept) if line.startswith("| training |")), None)

@@ -21,7 +21,7 @@ from training.recipe import AdversarialLoss, Recipe, VariationalLoss
 from training.recolour import recolour
 from training.stretch import stretch
 
-COMPARED = 16  # steps at most, this one and random ones before, whose poses DrNET's discriminator compares at a time
+COMPARED = 16  # steps at most, of this one and those before, whose poses DrNET's discriminator compares at a time
 SCENE_STEPS = 4  # of a discriminator of the VAE's dynamic codes, for each of the rest
 
 
@@ -202,7 +202,15 @@ def remembered_terms(discriminator: SceneDiscriminator, poses: Float[Tensor, "kb
     """L_C on poses of several steps, `batch` clips each: of every clip a pair of its own and one with another's.
 
     Both poses of a pair are of one step. Encoders change between two, and that would tell steps apart and not clips.
+    Steps are drawn at random from all that are known, so that most updates are about encoders of a little before. The
+    clips of a step have to be different ones, as they are where there are as many as a batch has.
+
+    Raises:
+        ValueError: a single clip a step, so that there is no other.
+
     """
+    if batch < 2:
+        raise ValueError(f"the discriminator compares clips: a batch has at least 2, got {batch}")
     steps = rearrange(poses[: len(poses) // batch * batch], "(k b) two z -> two k b z", b=batch)
     first, second = steps[:, torch.randperm(steps.shape[1])[:COMPARED]]
     shift = int(torch.randint(1, batch, ()))

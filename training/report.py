@@ -15,7 +15,7 @@ import torch
 from models.checkpoint import CARD, LoadedModel, read_config, write_atomically, write_config
 from training.card import METRICS_BEGIN, METRICS_END
 from training.code_tables import classes_table, code_metrics, code_tables, consistency_table, ranged
-from training.metrics.prediction import FAR
+from training.metrics.prediction import BATCH
 
 RESULTS_HEAD = """# Results
 
@@ -301,8 +301,9 @@ def prediction_table(measured: Mapping[str, Any]) -> str:
     means = (f"{titles[name]} {mean(measured['squared_error'][name][:ahead]):.1f}{sure(name)}" for name in titles)
     told = [f"Squared error, mean of the first {ahead} frames: {', '.join(means)}."]
     if "far_edges" in measured:
-        far = (f"{value:.2f} {step} frames ahead" for step, value in zip(FAR, measured["far_edges"], strict=True))
-        told += ["", f"Edges (their energy, 1 for the true frames') of rolled-out futures: {', '.join(far)}."]
+        far = ", ".join(f"{value:.2f} {step} frames ahead" for step, value in measured["far_edges"].items())
+        movements = min(BATCH, measured["movements"])
+        told += ["", f"Edges of the futures of the first {movements} movements, 1 for their true frames': {far}."]
     return "\n".join([*lines, "", *told])
 
 

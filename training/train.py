@@ -172,6 +172,12 @@ def check_clips_suffice(recipe: Recipe, source: Source) -> None:
             "DrNET's adversary compares clips: at least 3 are needed, 2 of them to learn from, got "
             f"{len(source.training)} to learn from"
         )
+    remembered = recipe.network.remembered if isinstance(recipe.network, DrNETConfig) else 0
+    if remembered and len(source.training) < recipe.batch:  # a step's clips are then not all different ones
+        raise DataError(
+            f"a discriminator that remembers needs at least as many clips as a batch has, {recipe.batch}; "
+            f"got {len(source.training)} to learn from"
+        )
 
 
 def check_shares_suffice(recipe: Recipe, peers: Peers) -> None:
@@ -185,6 +191,10 @@ def check_shares_suffice(recipe: Recipe, peers: Peers) -> None:
         raise UnevenShares(
             f"DrNET's adversary compares clips: of a batch of {recipe.batch} each of {peers.count} processes "
             "needs at least 2; start fewer"
+        )
+    if peers.count > 1 and isinstance(recipe.network, DrNETConfig) and recipe.network.remembered:
+        raise UnevenShares(  # each would remember other clips, and one checkpoint holds the memory of one
+            "a discriminator that remembers is trained by one process: start one"
         )
 
 
@@ -307,6 +317,8 @@ def take_weights(model: Disentangler, folder: Path) -> str:
             f"{given.name} shares only {count} weights with this recipe's network: begin with another model"
         )
     model.load_state_dict(shared, strict=False)
+    if isinstance(model, DrNET):
+        model.forget()
     return f"{given.name} {given.digest[:19]}"
 
 
@@ -319,6 +331,8 @@ def new_model(recipe: Recipe) -> Disentangler:
 
 def export(recipe: Recipe, trained: Trained, model: Disentangler, source: Source, folder: Path) -> None:
     """Write the model folder of a trained model, with its statistics over held-out clips."""
+    if isinstance(model, DrNET):
+        model.forget()
     keep_spread(model, source.training)
     motion = None if model.motion is None else fitting(recipe.motion, source.training)
     statistics: dict[str, Any] = statistics_of(model, source.held_out)

@@ -24,7 +24,7 @@ def predict(
     observe: Annotated[int | None, typer.Option(min=2, max=1000, help="Frames that the model is shown; 10.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, max=1000, help="Frames that it predicts; 40.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, max=16, help="Different futures.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Draws the future; else it is the mean one.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Draws the future; else it is the likeliest one.")] = None,
     start: Start = None,
     end: End = None,
     stride: Stride = None,

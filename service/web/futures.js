@@ -90,7 +90,7 @@ function sheet(job, { frames, dynamic, observed }, clip) {
     element("div", { class: "strip" },
       element("figure", {}, truth, element("figcaption", {}, "The clip itself")),
       shown.map((canvas, one) => element("figure", { class: "imagined" }, canvas,
-        element("figcaption", {}, samples === 1 ? "Mean future" : `Future ${one + 1}`)))),
+        element("figcaption", {}, samples === 1 ? "Likeliest future" : `Future ${one + 1}`)))),
     bar, element("div", { class: "transport" }, play, state), fan(dynamic, samples, length, seen, clip.order[0]),
     element("div", { class: "buttons" }, downloads(job, `futures of ${nameOf(clip.job)}`)));
   return { card, clock };

@@ -5,19 +5,26 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from models.checkpoint import load_model
+from models.checkpoint import load_model, save_model
 from models.drnet import DrNET, DrNETConfig
 from training.data.digits import MovingDigits
+from training.data.errors import DataError
 from training.data.pool import ClipPool
 from training.evaluate import Budget, evaluate
-from training.objectives import AdversarialObjective, discriminator_terms, every_pair_terms, remembered_terms
+from training.objectives import COMPARED, AdversarialObjective, discriminator_terms, every_pair_terms, remembered_terms
 from training.recipe import AdversarialLoss
 from training.recipes import RECIPES
+from training.run import STATE
 from training.schedule import Anneal
-from training.train import Places, run_recipe, shortened
+from training.sources import Source
+from training.train import Listener, Places, run_on, run_recipe, shortened, take_weights
 
 CONFIG = DrNETConfig(content="dcgan", pose="dcgan", static_dim=6, dynamic_dim=3, width=4, discriminator_hidden=64)
+
+
+NOISE = {"kind": "noise", "name": "noise", "source": "drawn", "licence": "none", "split": "none"}
 
 
 def lively() -> DrNET:
@@ -138,6 +145,8 @@ def test_neither_is_one_drawn_from_few_clips(model, clips):
 def test_a_batch_without_other_clips_is_refused(model, terms):
     with pytest.raises(ValueError, match="at least 2, got 1"):
         terms(model.discriminator, torch.zeros(1, 3), torch.zeros(1, 3))
+    with pytest.raises(ValueError, match="at least 2, got 1"):
+        remembered_terms(model.discriminator, torch.zeros(4, 2, 3), batch=1)
 
 
 def test_every_pair_has_as_much_of_one_clip_as_of_two(model):
@@ -171,6 +180,30 @@ def test_earlier_poses_are_remembered_newest_first_and_go_with_the_checkpoint():
     resumed.load_state_dict(model.state_dict())
     assert resumed.remember(steps[0])[:, 0, 0].tolist() == [1, 1, 4, 4, 3, 3, 2]
     assert not any("earlier" in name for name in DrNET(CONFIG).state_dict())
+    with pytest.raises(ValueError, match="remembered must be at least 0, got -1"):
+        replace(CONFIG, remembered=-1)
+
+
+def test_what_is_remembered_is_given_to_no_other_run_and_to_nobody_else(tmp_path):
+    pool = ClipPool.of_equal_clips(torch.randint(0, 255, (16, 6, 64, 64, 3), dtype=torch.uint8))
+    recipe = RECIPES["faces_drnet_roomy"]()
+    recipe = shortened(replace(recipe, network=replace(CONFIG, remembered=32)), 2)
+    places = Places(runs=tmp_path / "runs", models=tmp_path / "models", device="cpu")
+    folder = run_on(Source(pool, pool, NOISE), recipe, places, resume=False, listener=Listener())
+    kept = load_file(places.runs / recipe.name / STATE)
+    assert kept["model.earlier_count"] == 32, "two steps of 16 clips, for the same run to go on with"
+    given = load_model(folder).model
+    assert not given.get_buffer("earlier_count")
+    assert not given.get_buffer("earlier_poses").any()
+    given.remember(torch.ones(2, 2, 3))
+    save_model(folder, "again", given, data={}, card="")
+    begun = DrNET(replace(CONFIG, remembered=8))
+    take_weights(begun, folder)
+    assert not begun.get_buffer("earlier_count")
+
+    few = ClipPool.of_equal_clips(torch.zeros(15, 6, 64, 64, 3, dtype=torch.uint8))
+    with pytest.raises(DataError, match="at least as many clips as a batch has, 16; got 15"):
+        run_on(Source(few, pool, NOISE), recipe, places, resume=False, listener=Listener())
 
 
 def test_remembered_pairs_are_of_one_step_each_and_as_many_of_one_clip_as_of_two(model):
@@ -190,6 +223,8 @@ def test_remembered_pairs_are_of_one_step_each_and_as_many_of_one_clip_as_of_two
         assert torch.equal(first[:12], second[:12])
         shifts.add(int((second[12, 1] - first[12, 1]) % 4))
     assert shifts == {1, 2, 3}
+    remembered_terms(model.discriminator, torch.zeros(4 * (COMPARED + 9), 2, 3), batch=4)
+    assert len(seen.pop()[0]) == 2 * 4 * COMPARED, "of many steps some"
 
 
 def test_a_discriminator_that_remembers_sees_earlier_clips_and_teaches_encoders_as_before(frames):
@@ -238,6 +273,6 @@ def test_a_run_ends_with_a_model_that_knows_how_its_codes_are_spread(mnist, tmp_
     assert 0 < results["drift"]["others"] < 1
     page = (folder / "README.md").read_text()
     assert "quite other digits" in page
-    assert page.count("one constant picture for all") == 6, "swaps: PSNR, SSIM; futures: squared error and its mean too"
+    assert page.count("one constant picture for all") == 7, "swaps: PSNR, SSIM; futures: errors, their mean, edges too"
     assert 0 <= results["scene"]["right"]["value"] <= 1
     assert "chance is 50 %" in (folder / "README.md").read_text()

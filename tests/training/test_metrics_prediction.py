@@ -1,5 +1,7 @@
 """Futures are measured as they should be: a perfect motion as the best there is, a still one as just that."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -68,12 +70,24 @@ def test_many_movements_of_few_clips_are_drawn_with_their_clips(by_hand):
 
 
 def test_edges_tell_how_crisp_a_future_is_near_and_far(by_hand):
+    """The one stripe that moves brightens on and on, so that each frame far ahead has other edges."""
     pool = leaning_pool(10)
-    measured = futures(steady(by_hand(), 0.0), pool, 4, 10, 4, QUIET)
+    model = steady(by_hand(), 0.25 / 255)
+    measured = futures(model, pool, 4, 10, 4, QUIET)
     assert measured.edges["own codes"] == pytest.approx([1.0] * 10), "drawn exactly"
-    true = edges((255 * torch.stack([pool.clip(number) for number in range(4)])).round().to(torch.uint8))
+    clips = torch.stack([pool.clip(number) for number in range(4)])
+    true = edges((255 * clips).round().to(torch.uint8))
     assert measured.edges["held"] == pytest.approx((true[:, 3].mean() / true[:, 4:].mean(0)).tolist())
-    assert measured.far_edges == pytest.approx([float(true[:, 3].mean() / true[:, 4:].mean())] * len(FAR))
+    far = edges(future_frames(model, clips[:, :4], 4, FAR)).mean(0) / true[:, 4:].mean()
+    assert measured.far_edges == pytest.approx(dict(zip(FAR, far.tolist(), strict=True)))
+    assert len({round(value, 2) for value in measured.far_edges.values()}) == len(FAR)
+
+
+def test_frames_of_one_colour_have_no_edges_to_compare(by_hand):
+    flat = ClipPool.of_equal_clips(torch.full((4, 14, 64, 64, 3), 80, dtype=torch.uint8))
+    measured = futures(steady(by_hand(), 0.0), flat, 4, 10, 4, QUIET)
+    told = [*measured.far_edges.values(), *(value for values in measured.edges.values() for value in values)]
+    assert all(map(math.isfinite, told))
 
 
 def test_a_motion_that_stands_still_is_the_last_code_held(by_hand):

@@ -145,3 +145,11 @@ def test_shares_without_two_clips_are_no_shares_of_a_drnets_batch() -> None:
     with pytest.raises(UnevenShares, match="of a batch of 16 each of 16 processes needs at least 2"):
         check_shares_suffice(recipe, Peers(0, 16))
     check_shares_suffice(RECIPES["faces_vae"](), Peers(0, 16))
+
+
+def test_a_discriminator_that_remembers_is_trained_by_one_process() -> None:
+    """Each would remember its own share, and a run that goes on would give all of them the memory of one."""
+    recipe = RECIPES["faces_drnet_roomy"]()
+    check_shares_suffice(recipe, ALONE)
+    with pytest.raises(UnevenShares, match="remembers is trained by one process"):
+        check_shares_suffice(recipe, Peers(0, 2))

@@ -1,7 +1,7 @@
 """`twofold` typed into a shell, without what every command would load anew.
 
 One process per session has loaded torch and the rest; each command is a fork of it, with arguments, environment,
-folder and streams of its own, and ends as its own process does. What a command loads is told by tests that start a
+folder and streams of its own, and ends when its threads have. What a command loads is told by tests that start a
 whole interpreter, and the commands of the README and of the manual are typed into a real shell (tests/end_to_end).
 """
 
@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,11 +25,16 @@ ENTRY = "from tests.twofold.shell import serve; serve()"
 LOADED = ("torch._dynamo", "matplotlib.figure", "training.own", "twofold.learning", "twofold.local", "worker.tasks")
 
 
+# What a command finds in its environment, if nothing else is said. A second thread would wait for the first where other
+# tests have the cores.
+ALONE = {"COLUMNS": "80", "OMP_NUM_THREADS": "1"}
+
+
 class Shell:
     """Types commands, one at a time."""
 
     def __init__(self, process: "subprocess.Popen[str]", folder: Path) -> None:
-        self.process, self.folder = process, folder
+        self.process, self.folder, self.typed = process, folder, 0
 
     def type(self, *arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run `twofold` with these arguments and nothing but this environment, in the current folder."""
@@ -38,12 +44,13 @@ class Shell:
                 capture_output=True,
                 text=True,
                 check=False,
-                env={"COLUMNS": "80", **environment},
+                env=ALONE | environment,
             )
-        said, told = self.folder / "stdout", self.folder / "stderr"
+        self.typed += 1  # what outlives its command writes into no other one's files
+        said, told = self.folder / f"{self.typed}.stdout", self.folder / f"{self.typed}.stderr"
         command = {
             "arguments": [str(argument) for argument in arguments],
-            "environment": {"COLUMNS": "80", **environment},
+            "environment": ALONE | environment,
             "folder": str(Path.cwd()),
             "streams": [str(said), str(told)],
         }
@@ -51,14 +58,16 @@ class Shell:
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()
-        code = int(self.process.stdout.readline())
-        return subprocess.CompletedProcess(["twofold", *command["arguments"]], code, said.read_text(), told.read_text())
+        code = self.process.stdout.readline()
+        assert code, f"the shell has ended, with code {self.process.wait()}: what it said is above"
+        return subprocess.CompletedProcess(
+            ["twofold", *command["arguments"]], int(code), said.read_text(), told.read_text()
+        )
 
 
 @contextmanager
 def begun() -> Iterator[Shell]:
     """A shell, until nobody needs it any more."""
-    environment = {"COLUMNS": "80", "OMP_NUM_THREADS": "1"}  # a second thread waits where other tests have the cores
     with (
         TemporaryDirectory(prefix="twofold-") as folder,
         subprocess.Popen(
@@ -67,7 +76,7 @@ def begun() -> Iterator[Shell]:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env=environment,
+            env=ALONE,
         ) as process,
     ):
         yield Shell(process, Path(folder))
@@ -103,10 +112,11 @@ def end_as(main: Callable[[], object]) -> NoReturn:
         code = 0
     except SystemExit as end:
         code = end.code
-    except BaseException:
+    except BaseException:  # whatever it is, a process ends with its traceback and 1
         traceback.print_exc()
     if isinstance(code, str):
         print(code, file=sys.stderr)
+    threading._shutdown()
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

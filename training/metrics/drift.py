@@ -43,7 +43,7 @@ class Drift:
 
 @torch.inference_mode()
 def drift(model: Disentangler, digits: MovingDigits, observed: int, clips: int, seed: int = 8) -> Drift:
-    """Roll held-out digits out over 500 frames, the mean future of each.
+    """Roll held-out digits out over 500 frames, the likeliest future of each.
 
     Raises:
         ValueError: the model has no motion.

@@ -2,7 +2,7 @@
 
 Protocol. A stretch of movement of a held-out clip is cut in two. The static code is that of the observed frames, the
 dynamic codes of the next ones are predicted from theirs, and the pictures of these are compared with the true next
-frames, as they are served (8 bits a channel). Beside the model's mean future stand the last observed code held
+frames, as they are served (8 bits a channel). Beside the model's likeliest future stand the last observed code held
 still, the pictures of the true next frames' own codes, which is what the decoder can show at all, and one constant
 picture for all: what a measure gives to who has seen nothing. Squared errors are
 summed over a frame's pixels and channels, as papers on moving MNIST sum them (values in [0, 1]). How crisp a future
@@ -35,6 +35,7 @@ from training.motion import within_central
 SAMPLES = 40
 BATCH = 50  # movements at a time
 FIRST = 10  # frames ahead, of which papers on moving MNIST state the mean error
+FLAT = 1e-9  # energy of edges, below which a picture is taken for one of a single colour
 FAR = (100, 200, 500)  # frames ahead that nobody knows, and that are to be crisp all the same
 
 
@@ -49,7 +50,7 @@ class Futures:
     ssim: dict[str, list[float]]
     first_error: dict[str, Estimate]  # squared error, mean of the first 10 frames, with its interval over movements
     edges: dict[str, list[float]]  # their energy, 1 for that of the true frames
-    far_edges: list[float]  # of the mean futures of one batch, `FAR` frames ahead; 1 for the mean of its true frames
+    far_edges: dict[int, float]  # by frames ahead, of the first `BATCH` movements; 1 for the mean of their true frames
     covered: list[float]  # share of true codes' dimensions within the samples' central 90 %
     spread: list[float]  # deviation over samples, in standard deviations over training clips
 
@@ -75,7 +76,7 @@ def futures(
     device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
     numbers = clips.with_runs(observed + ahead)
     made: dict[str, list[UInt8[Tensor, "b t c h w"]]] = {"predicted": [], "held": [], "own codes": []}
-    true, covered, spread, far_edges = [], [], [], []
+    true, covered, spread, far_edges = [], [], [], dict[int, float]()
     std = motion.get_buffer("dynamic_std")
     for first in progress.track(range(0, count, BATCH), description="predicting"):
         turns = range(first, min(first + BATCH, count))
@@ -93,8 +94,8 @@ def futures(
         true.append(as_bytes(batch[:, observed:]))
         if not far_edges:
             far = motion.roll_out(codes.dynamic.mean, codes.static.mean, max(FAR))[:, torch.tensor(FAR) - 1]
-            energy = edges(as_bytes(model.decode(codes.static, far))).mean(0) / edges(true[0]).mean()
-            far_edges = energy.tolist()
+            energy = edges(as_bytes(model.decode(codes.static, far))).mean(0) / edges(true[0]).mean().clamp_min(FLAT)
+            far_edges = dict(zip(FAR, energy.tolist(), strict=True))
         samples = sample_futures(motion, codes, ahead, first)
         within = within_central(samples, later).float()
         used = (later.std(1, keepdim=True) > 0.2 * std).float() if ahead > 1 else torch.ones_like(within[:, :1])
@@ -106,7 +107,7 @@ def futures(
     who = np.array([numbers[turn % len(numbers)] for turn in range(count)])
     of = who if files is None else files[who]
     errors = {name: squared_error(part, truth) for name, part in pictures.items()}
-    crisp = edges(truth).mean(0)
+    crisp = edges(truth).mean(0).clamp_min(FLAT)
     return Futures(
         observed,
         count,
@@ -141,7 +142,7 @@ def squared_error(made: UInt8[Tensor, "n t c h w"], true: UInt8[Tensor, "n t c h
 def future_frames(
     model: Disentangler, runs: Float[Tensor, "b t c h w"], observed: int, ahead: Sequence[int]
 ) -> UInt8[Tensor, "b n c h w"]:
-    """The pictures of the mean future of each movement, so many frames ahead each; only these are decoded.
+    """The pictures of the likeliest future of each movement, so many frames ahead each; only these are decoded.
 
     Raises:
         ValueError: the model has no motion.

@@ -19,7 +19,7 @@ GAP, MARGIN, HEAD, BETWEEN = 8, 66, 18, 10  # pixels
 
 
 def future_strips(model: Disentangler, clips: Clips, known: int, progress: Progress, seed: int = 12) -> bytes:
-    """A PNG: for each movement the true frames, and below them the model's own codes, then its mean future.
+    """A PNG: for each movement the true frames, and below them the model's own codes, then its likeliest future.
 
     `known` is how many frames ahead the truth is at hand.
     """
