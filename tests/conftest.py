@@ -22,8 +22,15 @@ DATA = os.environ.get("TWOFOLD_TEST_DATA", "")
 DATA_REQUIRED = os.environ.get("TWOFOLD_REQUIRE_DATA") == "1"
 
 LONGEST_FIRST = ("end_to_end", "twofold", "web", "training", "worker")  # folders of tests
-# Files whose tests share a running system, by its fixture: to start one loads torch several times.
+# Files whose tests share a running system, or a shell, and so a process: to start one loads torch several times. Tests of
+# one system, all in one process, would take longer than all others in the rest, so that those of the page have another.
 SHARING = {
+    "page": (
+        "web/test_access.py",
+        "web/test_docs.py",
+        "web/test_journey.py",
+        "web/test_troubles.py",
+    ),
     "school": (
         "end_to_end/test_manual.py",
         "end_to_end/test_training.py",
@@ -45,13 +52,9 @@ SHARING = {
         "end_to_end/test_readme.py",
         "end_to_end/test_representations.py",
         "end_to_end/test_up.py",
-        "web/test_access.py",
-        "web/test_docs.py",
-        "web/test_journey.py",
-        "web/test_troubles.py",
     ),
 }
-TOGETHER = {file: system for system, files in SHARING.items() for file in files}
+TOGETHER = {file: process for process, files in SHARING.items() for file in files}
 
 hypothesis.settings.register_profile("twofold", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("twofold")
@@ -150,7 +153,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
-    """The whole system, started as `make run` starts it: one for every test that leaves it as it was."""
+    """The whole system, started as `make run` starts it: one, in a process, for every test that leaves it as it was."""
     with whole_system(MODELS) as running:
         yield running
 
