@@ -153,7 +153,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
-    """The whole system, started as `make run` starts it: one, in a process, for every test that leaves it as it was."""
+    """The whole system, started as `make run` starts it: one a process, for every test that leaves it as it was."""
     with whole_system(MODELS) as running:
         yield running
 
