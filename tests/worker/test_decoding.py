@@ -26,7 +26,8 @@ from worker.media import options_for, shared_memory
 from worker.order import Limits
 
 
-@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux alone has it")  # and nothing else can be sealed
+# Frames come in a temporary file where there is no memfd_create, as on macOS, and such a file cannot be sealed.
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no seals without memfd_create")  # seals are what it tests
 def test_nobody_can_shorten_the_memory_that_frames_come_in():
     with shared_memory(8192) as memory:
         for size in (0, 4096, 10000):
