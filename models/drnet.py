@@ -161,7 +161,7 @@ class DrNET(Disentangler):
         if not self.config.remembered:
             return poses
         earlier, count = self.get_buffer("earlier_poses"), self.get_buffer("earlier_count")
-        known = torch.cat([poses, earlier[: int(count)]])
+        known = torch.cat([poses.to(earlier), earlier[: int(count)]])  # in the memory's precision, not autocast's
         kept = known[: self.config.remembered]
         earlier[: len(kept)] = kept
         count.fill_(len(kept))

@@ -22,8 +22,8 @@ DATA = os.environ.get("TWOFOLD_TEST_DATA", "")
 DATA_REQUIRED = os.environ.get("TWOFOLD_REQUIRE_DATA") == "1"
 
 LONGEST_FIRST = ("end_to_end", "twofold", "web", "training", "worker")  # folders of tests
-# Files whose tests share a running system, or a shell, and so a process: to start one loads torch several times. All
-# tests of one system, in one process, would take longer than the rest in three: those of the page have another.
+# Files whose tests share a running system, or a shell, and so a process: to start one loads torch several times. The
+# page's have a system of their own, so that no process is left with most of the work.
 SHARING = {
     "page": (
         "web/test_access.py",

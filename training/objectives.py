@@ -149,12 +149,13 @@ class AdversarialObjective:
         contents, poses = frames[:, :2], frames[:, 2:]
         moves = model.pose(merge_frames(poses))
         pose, other_pose = rearrange(moves, "(b two) z -> two b z", two=2)
-        known = model.remember(torch.stack([pose, other_pose], dim=1).detach().float())
+        pairs = rearrange(moves.detach(), "(b two) z -> b two z", two=2)
+        known = model.remember(pairs)
         for _ in range(self.weights.discriminator_steps):
-            if len(known) > len(pose):
-                yield remembered_terms(model.discriminator, known, len(pose))
+            if len(known) > len(pairs):
+                yield remembered_terms(model.discriminator, known, len(pairs))
             else:
-                yield discriminator_terms(model.discriminator, pose.detach(), other_pose.detach())
+                yield discriminator_terms(model.discriminator, pairs[:, 0], pairs[:, 1])
 
         codes, maps = model.content(merge_frames(contents))
         content, other_content = rearrange(codes, "(b two) s -> two b s", two=2)
@@ -191,11 +192,7 @@ def discriminator_terms(
     if same < 1:
         raise ValueError(f"the discriminator compares clips: a batch has at least 2, got {len(pose)}")
     second = torch.cat([other_pose[:same], other_pose[same - 1 : -1]])
-    labels = (torch.arange(len(pose), device=pose.device) >= same).float()
-    logits = discriminator(pose, second)
-    loss = functional.binary_cross_entropy_with_logits(logits, labels)
-    right = ((logits > 0).float() == labels).float().mean()
-    return Terms(loss=loss, shown={"discriminator": loss.detach(), "discriminator_right": right.detach()})
+    return told_apart(discriminator, pose, second, same)
 
 
 def remembered_terms(discriminator: SceneDiscriminator, poses: Float[Tensor, "kb 2 z"], batch: int) -> Terms:
@@ -215,8 +212,16 @@ def remembered_terms(discriminator: SceneDiscriminator, poses: Float[Tensor, "kb
     first, second = steps[:, torch.randperm(steps.shape[1])[:COMPARED]]
     shift = int(torch.randint(1, batch, ()))
     pairs = torch.cat([torch.stack([first, second]), torch.stack([first, second.roll(shift, dims=1)])], dim=1)
-    logits = discriminator(*rearrange(pairs, "two k b z -> two (k b) z"))
-    labels = (torch.arange(len(logits), device=logits.device) >= len(logits) // 2).float()
+    first, second = rearrange(pairs, "two k b z -> two (k b) z")
+    return told_apart(discriminator, first, second, len(first) // 2)
+
+
+def told_apart(
+    discriminator: SceneDiscriminator, first: Float[Tensor, "n z"], second: Float[Tensor, "n z"], same: int
+) -> Terms:
+    """L_C of pairs, the first `same` of which are of one clip each, the others of two."""
+    labels = (torch.arange(len(first), device=first.device) >= same).float()
+    logits = discriminator(first, second)
     loss = functional.binary_cross_entropy_with_logits(logits, labels)
     right = ((logits > 0).float() == labels).float().mean()
     return Terms(loss=loss, shown={"discriminator": loss.detach(), "discriminator_right": right.detach()})

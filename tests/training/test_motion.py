@@ -11,11 +11,13 @@ from torch import Tensor
 
 from models.unordered_config import UnorderedVAEConfig
 from models.unordered_vae import UnorderedVAE
+from training.card import with_motion
 from training.data.digits import MovingDigits
 from training.data.errors import DataError
 from training.data.pool import ClipPool, Clips
 from training.data.sheets import Pose
 from training.data.sprite_clips import movements
+from training.drnet_recipes import faces_drnet
 from training.motion import (
     WIDENINGS,
     CodedRuns,
@@ -126,6 +128,18 @@ def test_codes_that_were_seen_a_little_off_teach_a_motion_the_way_back() -> None
 def test_a_motion_is_taught_anew_as_the_recipe_of_its_model_says() -> None:
     assert motion_of("digits_drnet_reference").own_weight == 0
     assert motion_of("a recipe that is gone") == motion_of(None) == MotionRecipe()
+
+
+def test_a_card_says_how_a_motion_was_taught_and_no_longer_how_the_one_before_was() -> None:
+    card = with_motion("| training | 9 steps |\n| size | small |\n", faces_drnet().motion)
+    told = (
+        "a mixture of 12 for what comes next, held to the next code alone, shown codes 0.05 deviations off, 1500 steps"
+    )
+    assert [line.split(" |")[0] for line in card.splitlines()] == ["| training", "| motion", "| size"]
+    assert told in card
+    again = with_motion(card, replace(SMALL, steps=7))
+    assert again.count("| motion |") == 1
+    assert "LSTM of 2 × 24, 7 steps of 24 out of 24 stretches of 16 frames, 6 observed |" in again
 
 
 def test_a_motion_keeps_codes_with_which_movements_began() -> None:

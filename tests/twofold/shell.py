@@ -23,8 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "from tests.twofold.shell import serve; serve()"
 # Loaded by a command when it runs.
 LOADED = ("torch._dynamo", "matplotlib.figure", "training.own", "twofold.learning", "twofold.local", "worker.tasks")
-
-
 # What a command finds in its environment, if nothing else is said. A second thread would wait for the first where other
 # tests have the cores.
 ALONE = {"COLUMNS": "80", "OMP_NUM_THREADS": "1"}
