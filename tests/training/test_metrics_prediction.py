@@ -70,9 +70,9 @@ def test_many_movements_of_few_clips_are_drawn_with_their_clips(by_hand):
 
 
 def test_edges_tell_how_crisp_a_future_is_near_and_far(by_hand):
-    """The one stripe that moves brightens on and on, so that each frame far ahead has other edges."""
+    """The one stripe that moves brightens with every frame, until its code is as far out as any may be."""
     pool = leaning_pool(10)
-    model = steady(by_hand(), 0.25 / 255)
+    model = steady(by_hand(), 1 / 255)
     measured = futures(model, pool, 4, 10, 4, QUIET)
     assert measured.edges["own codes"] == pytest.approx([1.0] * 10), "drawn exactly"
     clips = torch.stack([pool.clip(number) for number in range(4)])
@@ -80,7 +80,7 @@ def test_edges_tell_how_crisp_a_future_is_near_and_far(by_hand):
     assert measured.edges["held"] == pytest.approx((true[:, 3].mean() / true[:, 4:].mean(0)).tolist())
     far = edges(future_frames(model, clips[:, :4], 4, FAR)).mean(0) / true[:, 4:].mean()
     assert measured.far_edges == pytest.approx(dict(zip(FAR, far.tolist(), strict=True)))
-    assert len({round(value, 2) for value in measured.far_edges.values()}) == len(FAR)
+    assert measured.far_edges[100] != pytest.approx(measured.far_edges[200], rel=0.1)
 
 
 def test_frames_of_one_colour_have_no_edges_to_compare(by_hand):
