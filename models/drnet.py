@@ -52,6 +52,7 @@ class DrNETConfig:
     unit_pose: bool = False  # pose codes of length 1 after tanh
     unit_content: bool = False  # content codes too, as in the paper and not in the authors' later code
     width: int = 64  # channels at half the side, doubled at every further halving up to 8 times
+    residual: bool = False  # a residual block before every step of a DCGAN decoder but the first (see `Decoder`)
     discriminator_hidden: int = 100
     remembered: int = 0  # clips whose poses training keeps for the discriminator; 0: it sees those of a step alone
     batch_statistics: bool = False  # what `keep_batch_statistics` is there for
@@ -65,6 +66,8 @@ class DrNETConfig:
             raise ValueError(f"pose must be dcgan or resnet, got {self.pose!r}")
         if self.image_size not in (64, 128):
             raise ValueError(f"image_size must be 64 or 128, got {self.image_size}")
+        if self.residual and self.content == "vgg_unet":
+            raise ValueError("residual blocks are of the DCGAN decoders: content vgg_unet has none")
         if self.remembered < 0:
             raise ValueError(f"remembered must be at least 0, got {self.remembered}")
 
@@ -78,7 +81,7 @@ def content_networks(config: DrNETConfig) -> tuple[Encoder, Decoder]:
     joined = config.content == "dcgan_unet"
     return (
         dcgan_encoder(*sizes, config.static_dim, config.width),
-        dcgan_decoder(*sizes, code_dim, config.width, joined),
+        dcgan_decoder(*sizes, code_dim, config.width, joined, config.residual),
     )
 
 

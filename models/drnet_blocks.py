@@ -13,6 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.frames import Residual
+
 LEAKY_SLOPE = 0.2
 CODE_PIXELS = 4  # side of the maps between the stages and the code
 VGG_COUNTS = (2, 2, 3, 3, 3)  # convolutions of each stage
@@ -89,12 +91,25 @@ def vgg_encoder(channels: int, image_size: int, code_dim: int, width: int) -> En
 
 
 class Decoder(nn.Module):
-    """Content and pose → a frame in [0, 1]. With `joined`, each step also takes the content's maps of its side."""
+    """Content and pose → a frame in [0, 1]. With `joined`, each step also takes the content's maps of its side.
 
-    def __init__(self, first: nn.Module, steps: Sequence[nn.Module], joined: bool, upsampled: bool) -> None:
+    A step draws of these maps what it always draws, whatever the pose: the finest ones, which hold most of what a
+    frame looks like, reach the picture by one linear layer. Our `blocks`, one before every step but the first, look at
+    both and change what the decoder made (`DrNETConfig.residual`); the authors' networks have none.
+    """
+
+    def __init__(
+        self,
+        first: nn.Module,
+        steps: Sequence[nn.Module],
+        joined: bool,
+        upsampled: bool,
+        blocks: Sequence[nn.Module] = (),
+    ) -> None:
         super().__init__()
         self.first, self.steps = first, nn.ModuleList(steps)
         self.joined, self.upsampled = joined, upsampled
+        self.blocks = nn.ModuleList(blocks)
 
     def forward(
         self, content: Float[Tensor, "n s"], pose: Float[Tensor, "n z"], skips: Sequence[Tensor]
@@ -104,7 +119,10 @@ class Decoder(nn.Module):
         for coarseness, step in enumerate(self.steps, start=1):
             if self.upsampled:
                 maps = functional.interpolate(maps, scale_factor=2, mode="nearest")
-            maps = step(torch.cat([maps, skips[-coarseness]], dim=1) if self.joined else maps)
+            beside = (skips[-coarseness],) if self.joined else ()
+            if self.blocks and coarseness > 1:
+                maps = self.blocks[coarseness - 2](maps, *beside)
+            maps = step(torch.cat([maps, *beside], dim=1))
         return torch.sigmoid(maps.float())
 
 
@@ -113,13 +131,16 @@ def from_code(code_dim: int, num_out: int) -> nn.Sequential:
     return block(nn.ConvTranspose2d(code_dim, num_out, CODE_PIXELS), num_out)
 
 
-def dcgan_decoder(channels: int, image_size: int, code_dim: int, width: int, joined: bool) -> Decoder:
+def dcgan_decoder(
+    channels: int, image_size: int, code_dim: int, width: int, joined: bool, residual: bool = False
+) -> Decoder:
     """One transposed convolution of stride 2 a step; `joined` (the U-Net) doubles what each takes."""
     sizes = pyramid(image_size, width)[::-1]
     times = 2 if joined else 1
     steps = [nn.Sequential(doubled(times * num_in, num_out)) for num_in, num_out in pairwise(sizes)]
     steps.append(nn.Sequential(nn.ConvTranspose2d(times * sizes[-1], channels, 4, 2, 1)))
-    return Decoder(from_code(code_dim, sizes[0]), steps, joined, upsampled=False)
+    blocks = [Residual(size, size if joined else 0) for size in sizes[1:]] if residual else ()
+    return Decoder(from_code(code_dim, sizes[0]), steps, joined, upsampled=False, blocks=blocks)
 
 
 def vgg_decoder(channels: int, image_size: int, code_dim: int, width: int) -> Decoder:
@@ -134,7 +155,7 @@ def vgg_decoder(channels: int, image_size: int, code_dim: int, width: int) -> De
     return Decoder(from_code(code_dim, sizes[0]), steps, joined=True, upsampled=True)
 
 
-class Residual(nn.Module):
+class BasicBlock(nn.Module):
     """Two 3 × 3 convolutions beside the identity (He et al. 2016); a 1 × 1 one in its place where sizes change."""
 
     def __init__(self, num_in: int, num_out: int, stride: int) -> None:
@@ -159,7 +180,7 @@ class ResNetEncoder(nn.Module):
         sizes = [width * 2**layer for layer in range(len(pyramid(image_size, width)))]
         self.conv1, self.bn1 = nn.Conv2d(channels, width, 5, 2, 3), nn.BatchNorm2d(width)
         for layer, (num_in, num_out) in enumerate(pairwise((width, *sizes)), start=1):
-            blocks = nn.Sequential(Residual(num_in, num_out, 1 if layer == 1 else 2), Residual(num_out, num_out, 1))
+            blocks = nn.Sequential(BasicBlock(num_in, num_out, 1 if layer == 1 else 2), BasicBlock(num_out, num_out, 1))
             self.add_module(f"layer{layer}", blocks)
         self.conv_out, self.bn_out = nn.Conv2d(sizes[-1], code_dim, 3), nn.BatchNorm2d(code_dim)
         self.layers = len(sizes)
@@ -197,7 +218,7 @@ class SceneDiscriminator(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Weights of the authors' code: N(0, 0.02), of batch normalisation N(1, 0.02); no biases."""
+    """Weights of the authors' code: N(0, 0.02), of batch normalisation N(1, 0.02); no biases. Ours begin as nothing."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:
@@ -205,3 +226,5 @@ def initialise(module: nn.Module) -> None:
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
+    elif isinstance(module, Residual):
+        module.begin_as_identity()

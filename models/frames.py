@@ -24,17 +24,22 @@ def trunk(channels: int, widths: Sequence[int], residual: bool = False) -> nn.Se
 
 
 class Residual(nn.Module):
-    """x + conv(leaky(conv(x))), which begins as x (He et al. 2016, arXiv:1512.03385)."""
+    """x + conv(leaky(conv([x, y]))), which begins as x (He et al. 2016, arXiv:1512.03385); y of `beside` channels."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, beside: int = 0) -> None:
         super().__init__()
-        self.first, self.second = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        self.first = nn.Conv2d(width + beside, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.begin_as_identity()
+
+    def begin_as_identity(self) -> None:
+        """Change nothing, until trained."""
         for parameter in self.second.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, maps: Float[Tensor, "n e h w"]) -> Float[Tensor, "n e h w"]:
+    def forward(self, maps: Float[Tensor, "n e h w"], *beside: Float[Tensor, "n e2 h w"]) -> Float[Tensor, "n e h w"]:
         """Maps of the same shape."""
-        changed: Tensor = self.second(functional.leaky_relu(self.first(maps), LEAKY_SLOPE))
+        changed: Tensor = self.second(functional.leaky_relu(self.first(torch.cat([maps, *beside], 1)), LEAKY_SLOPE))
         return maps + changed
 
 

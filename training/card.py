@@ -27,9 +27,10 @@ LIMITS = {
 
 
 def loss_rows(recipe: Recipe) -> dict[str, str]:
-    """What of the loss is worth saying, title and value."""
+    """What of the loss and of the network's additions is worth saying, title and value."""
     if isinstance(recipe.loss, AdversarialLoss):
-        return {
+        blocks = {"decoder": "with residual blocks, which the authors' has not"} if recipe.network.residual else {}
+        return blocks | {
             "frames of an example": apart(recipe),
             "weight of the similarity": said(recipe.loss.similarity_weight, "as in the paper"),
             "weight of the adversary": said(recipe.loss.adversarial_weight),
@@ -37,7 +38,8 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
     changes = {"recoloured": recipe.loss.recoloured, "stretched": recipe.loss.stretched}
     changed = " and ".join(name for name, done in changes.items() if done) or "the"
     given = isinstance(recipe.network, UnorderedVAEConfig) and recipe.network.dynamic_sees_static
-    return {
+    parts = " and ".join(name.replace("_", " ") for name in recipe.kept)
+    return ({"kept as they began": parts} if recipe.kept else {}) | {
         "weight of the static KL": said(recipe.loss.static_weight, "as in the paper"),
         "weight of the dynamic KL": said(recipe.loss.dynamic_weight, "as in the paper"),
         "static code while training": "of the clip's other frames"

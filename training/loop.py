@@ -97,6 +97,8 @@ def train(
 
     """
     device = next(model.parameters()).device
+    for name in recipe.kept:
+        model.get_submodule(name).requires_grad_(False)
     optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, recipe.momenta, fused=True)
     if peers.leads:
         folder.begin(recipe, resume)

@@ -75,6 +75,7 @@ class Recipe:
     largest_gradient: float = 2e4  # norm; a step's gradient is cut to it (in nats, five times the usual)
     measure_every: int = 2000  # steps between two looks at held-out clips
     patience: int = 0  # looks in a row without a better one that end a run, and the best weights are kept; 0: never
+    kept: tuple[str, ...] = ()  # parts of the network that stay as they began, by name
     began_with: str | None = None  # the model whose weights it starts from, by name and digest; else none
     motion: MotionRecipe = field(default_factory=MotionRecipe)  # taught last, on the finished model's codes
 
@@ -88,5 +89,7 @@ class Recipe:
             raise ValueError(
                 f"static_from_others compares two other frames: clip_frames must be at least 3, got {self.clip_frames}"
             )
+        if self.kept and isinstance(self.network, DrNETConfig):
+            raise ValueError(f"normalisation of a DrNET goes on in parts that are kept: {', '.join(self.kept)}")
         if self.steps % self.cycles:
             raise ValueError(f"{self.steps} steps do not divide into {self.cycles} equal cycles")

@@ -27,7 +27,7 @@ from training.motion import calibrate, fitting, kept_apart, train_motion
 from training.objectives import objective_of
 from training.peers import Peers, meeting, rank_here, share_statistics
 from training.recipe import AdversarialLoss, MotionRecipe, Recipe
-from training.recipes import RECIPES, motion_of
+from training.recipes import RECIPES, motion_of, published_as
 from training.run import RunFolder
 from training.sources import Source, kind_of, open_source
 from training.statistics import keep_spread, statistics_of
@@ -352,10 +352,8 @@ def told(recipe: Recipe, trained: Trained) -> dict[str, Any]:
 
     `steps` were taken, at most `steps_at_most`, and the weights are those after `kept_step`.
     """
-    followed = (recipe.name.removesuffix(TRIAL), recipe.loss)
-    published = next((name for name, make in RECIPES.items() if (make().name, make().loss) == followed), None)
     return {
-        "recipe": published,
+        "recipe": published_as(replace(recipe, name=recipe.name.removesuffix(TRIAL))),
         "steps": trained.steps,
         "steps_at_most": recipe.steps,
         "kept_step": trained.kept,

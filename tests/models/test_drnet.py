@@ -117,8 +117,13 @@ def test_a_vector_of_content_can_be_sampled_and_a_unets_cannot():
         tiny(content="dcgan_unet").sample_static(1, torch.Generator())
 
 
-def test_a_saved_model_is_the_same_model(tmp_path, frames):
-    model = tiny(content="vgg_unet", pose="resnet")
+@pytest.mark.parametrize(
+    "sizes", [{"content": "vgg_unet", "pose": "resnet"}, {"content": "dcgan_unet", "residual": True}]
+)
+def test_a_saved_model_is_the_same_model(tmp_path, frames, sizes):
+    model = tiny(**sizes)
+    for value in model.parameters():
+        torch.nn.init.normal_(value, 0.0, 0.1)
     model.train()
     model.pose(frames[0])  # batch statistics other than the initial ones
     model.eval()
@@ -126,6 +131,7 @@ def test_a_saved_model_is_the_same_model(tmp_path, frames):
     loaded = load_model(tmp_path).model
     codes, again = model.encode(frames), loaded.encode(frames)
     torch.testing.assert_close(codes.dynamic.mean, again.dynamic.mean)
+    torch.testing.assert_close(*(of.decode(codes.static, codes.dynamic.mean) for of in (model, loaded)))
     save_model(tmp_path, "tiny", model, data={}, card="")  # as fp16, its counters of batches as they are
     assert load_model(tmp_path).config["family"] == "drnet"
 
@@ -135,6 +141,33 @@ def test_sizes_that_do_not_exist_are_refused():
         build("drnet", {"content": "dcgan", "pose": "dcgan", "image_size": 96})
     with pytest.raises(CheckpointError, match=r"(?s)do not fit drnet.*pose"):
         build("drnet", {"content": "dcgan", "pose": "vgg"})
+
+
+@pytest.mark.parametrize("content", ["dcgan", "dcgan_unet"])
+def test_residual_blocks_begin_as_nothing_and_then_decide_by_pose_what_the_contents_maps_draw(content, frames):
+    torch.manual_seed(0)
+    plain = tiny(content=content)
+    model = tiny(content=content, residual=True)
+    model.load_state_dict(plain.state_dict(), strict=False)
+    with torch.inference_mode():
+        codes = plain.encode(frames)
+        as_before = plain.decode(codes.static, codes.dynamic.mean)
+        torch.testing.assert_close(model.decode(codes.static, codes.dynamic.mean), as_before, rtol=0, atol=0)
+    last = model.decoder.blocks[-1]
+    model.decode(codes.static, codes.dynamic.mean.clone()).square().mean().backward()
+    assert last.second.weight.grad.abs().sum() > 0, "what begins as nothing learns"
+    torch.nn.init.normal_(last.second.weight)
+    maps, skip, other = torch.randn(3, 1, 4, 32, 32)
+    beside = (skip,) if content == "dcgan_unet" else ()
+    with torch.inference_mode():
+        assert not torch.equal(last(maps, *beside) - maps, last(other, *beside) - other)
+        if beside:
+            assert not torch.equal(last(maps, skip), last(maps, other)), "it sees the content's maps"
+
+
+def test_residual_blocks_of_a_vgg_decoder_are_refused():
+    with pytest.raises(CheckpointError, match="content vgg_unet has none"):
+        build("drnet", {"content": "vgg_unet", "pose": "dcgan", "residual": True})
 
 
 @pytest.mark.parametrize("asked", [False, True])
