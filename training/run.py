@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,23 @@ class Best:
 
     score: float
     step: int
+
+
+def as_json(value: Any) -> Any:
+    """What it is once it has been through a file."""
+    return json.loads(json.dumps(value))
+
+
+def completed(record: Mapping[str, Any], of: Any) -> dict[str, Any]:
+    """A dataclass as it was noted, with the defaults of what this version has and the one that noted it had not."""
+    whole = dict(record)
+    for field in fields(of):
+        value, noted = getattr(of, field.name), record.get(field.name)
+        if is_dataclass(value) and isinstance(noted, Mapping):
+            whole[field.name] = completed(noted, value)
+        elif field.name not in record and field.default is not MISSING:
+            whole[field.name] = as_json(field.default)
+    return whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +82,7 @@ class RunFolder:
             ResumeMismatch: the folder holds a run of another recipe, or `resume` is asked of none.
 
         """
-        stated = json.loads(json.dumps(asdict(recipe)))
+        stated = as_json(asdict(recipe))
         record = self.path / "recipe.json"
         if not resume:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -77,7 +94,7 @@ class RunFolder:
             return
         if not record.is_file():
             raise ResumeMismatch(f"{self.path} holds no run to resume; start it without --resume")
-        begun = json.loads(record.read_text())
+        begun = completed(json.loads(record.read_text()), recipe)
         changed = [key for key in stated if begun.get(key) != stated[key]]
         if changed == ["began_with"] and recipe.began_with is None:
             raise ResumeMismatch(
