@@ -38,8 +38,12 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
     changes = {"recoloured": recipe.loss.recoloured, "stretched": recipe.loss.stretched}
     changed = " and ".join(name for name, done in changes.items() if done) or "the"
     given = isinstance(recipe.network, UnorderedVAEConfig) and recipe.network.dynamic_sees_static
-    parts = " and ".join(name.replace("_", " ") for name in recipe.kept)
-    return ({"kept as they began": parts} if recipe.kept else {}) | {
+    rows = {}
+    if recipe.kept:
+        rows["kept as they began"] = " and ".join(name.replace("_", " ") for name in recipe.kept)
+    if recipe.loss.painted:
+        rows["clips in other colours"] = f"{recipe.loss.painted:.0%}, all frames alike"
+    return rows | {
         "weight of the static KL": said(recipe.loss.static_weight, "as in the paper"),
         "weight of the dynamic KL": said(recipe.loss.dynamic_weight, "as in the paper"),
         "static code while training": "of the clip's other frames"

@@ -3,7 +3,7 @@
 import torch
 from einops import rearrange
 
-from training.recolour import recolour
+from training.recolour import paint, recolour
 
 
 def test_values_stay_in_range_and_every_frame_gets_its_own_colours() -> None:
@@ -32,3 +32,17 @@ def test_the_order_of_two_colours_by_brightness_does_not_survive_in_every_channe
     seen = recolour(frames)
     lighter = (seen[:, 0, :, 0, 0] > seen[:, 0, :, 1, 0]).float().mean(0)
     assert bool(((lighter > 0.25) & (lighter < 0.75)).all())
+
+
+def test_a_painted_clip_shows_one_person_in_all_its_frames_and_the_share_of_them_is_as_asked() -> None:
+    torch.manual_seed(0)
+    clips = torch.rand(400, 1, 3, 4, 4).expand(400, 3, 3, 4, 4)
+    seen = paint(clips, 0.25)
+    torch.testing.assert_close(seen[:, 0], seen[:, 1])
+    torch.testing.assert_close(seen[:, 0], seen[:, 2])
+    changed = (seen != clips).flatten(1).any(1)
+    assert 0.18 < float(changed.float().mean()) < 0.32
+    assert torch.equal(paint(clips, 0.0), clips)
+    assert bool((paint(clips, 1.0) != clips).flatten(1).any(1).all())
+    apart = torch.cdist(seen[changed, 0].flatten(1) - clips[changed, 0].flatten(1), torch.zeros(1, 48))
+    assert float(apart.std()) > 0.1, "each clip has colours of its own"
