@@ -177,6 +177,11 @@ def faces_drnet_residual() -> Recipe:
     return replace(recipe, network=replace(recipe.network, residual=True), steps=7_000, seed=3)
 
 
+def faces_drnet_finish() -> Recipe:
+    """A fourth round for `faces-drnet` (`--from faces-drnet`), as the third, with half its learning rate."""
+    return replace(faces_drnet_residual(), steps=4_000, learning_rate=1e-3, seed=4)
+
+
 def faces_drnet_roomy() -> Recipe:
     """Drawn faces and poses with more room than faces need: 10 numbers for three ways to move, to show the adversary.
 

@@ -1,7 +1,7 @@
 """Published runs of the unordered VAE, one function each, and all that there are by their names."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from models.unordered_config import UnorderedVAEConfig
 from training.drnet_recipes import (
@@ -13,6 +13,7 @@ from training.drnet_recipes import (
     digits_drnet_reference,
     faces_drnet,
     faces_drnet_again,
+    faces_drnet_finish,
     faces_drnet_residual,
     faces_drnet_roomy,
     faces_drnet_roomy_alone,
@@ -219,11 +220,15 @@ def motion_of(recipe: str | None) -> MotionRecipe:
 def published_as(recipe: Recipe) -> str | None:
     """The published recipe that this one is, but for steps, seed and the like; None if it is none.
 
-    Rounds of one model may have the same loss, and differ in the network alone.
+    Rounds of one model may have the same loss: then it is the one with which it has most in common.
     """
     every = {name: make() for name, make in RECIPES.items()}
     alike = [name for name, known in every.items() if (known.name, known.loss) == (recipe.name, recipe.loss)]
-    return next((name for name in alike if every[name].network == recipe.network), next(iter(alike), None))
+
+    def in_common(name: str) -> int:
+        return sum(getattr(every[name], field.name) == getattr(recipe, field.name) for field in fields(recipe))
+
+    return max(alike, key=in_common, default=None)
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
@@ -248,6 +253,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
         faces_drnet,
         faces_drnet_again,
         faces_drnet_residual,
+        faces_drnet_finish,
         faces_drnet_roomy,
         faces_drnet_roomy_alone,
         faces_drnet_wide,
