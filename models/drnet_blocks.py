@@ -93,9 +93,9 @@ def vgg_encoder(channels: int, image_size: int, code_dim: int, width: int) -> En
 class Decoder(nn.Module):
     """Content and pose → a frame in [0, 1]. With `joined`, each step also takes the content's maps of its side.
 
-    The finest of these maps, which hold most of what a frame looks like, reach the picture by one linear layer, in which
-    the pose has no say. Our `blocks`, one before every step but the first, look at them beside what the decoder made of
-    the pose, and change that (`DrNETConfig.residual`); the authors' networks have none.
+    The finest of these maps, which hold most of what a frame looks like, reach the picture by one linear layer, in
+    which the pose has no say. Our `blocks`, one before every step but the first, look at them beside what the decoder
+    made of the pose, and change that (`DrNETConfig.residual`); the authors' networks have none.
     """
 
     def __init__(
