@@ -3,6 +3,10 @@
 import torch
 from einops import rearrange
 
+from models.unordered_config import UnorderedVAEConfig
+from models.unordered_vae import UnorderedVAE
+from training.objectives import BoundObjective
+from training.recipe import VariationalLoss
 from training.recolour import paint, recolour
 
 
@@ -46,3 +50,16 @@ def test_a_painted_clip_shows_one_person_in_all_its_frames_and_the_share_of_them
     assert bool((paint(clips, 1.0) != clips).flatten(1).any(1).all())
     apart = torch.cdist(seen[changed, 0].flatten(1) - clips[changed, 0].flatten(1), torch.zeros(1, 48))
     assert float(apart.std()) > 0.1, "each clip has colours of its own"
+
+
+def test_who_is_painted_is_also_drawn_so() -> None:
+    torch.manual_seed(0)
+    model, clips = UnorderedVAE(UnorderedVAEConfig.tiny()), torch.rand(2, 3, 3, 64, 64)
+    torch.manual_seed(1)
+    (of_painted,) = BoundObjective(VariationalLoss(painted=1.0))(model, clips, 0.5)
+    torch.manual_seed(1)
+    (of_these,) = BoundObjective(VariationalLoss())(model, paint(clips, 1.0), 0.5)
+    assert of_painted.loss == of_these.loss
+    torch.manual_seed(1)
+    (of_plain,) = BoundObjective(VariationalLoss())(model, clips, 0.5)
+    assert of_painted.loss != of_plain.loss
