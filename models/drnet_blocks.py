@@ -95,7 +95,7 @@ class Decoder(nn.Module):
 
     The finest of these maps, which hold most of what a frame looks like, reach the picture by one linear layer, in
     which the pose has no say. Our `blocks`, one before every step but the first, look at them beside what the decoder
-    made of the pose, and change that (`DrNETConfig.residual`); the authors' networks have none.
+    made of the pose, and add to that what depends on both (`DrNETConfig.residual`); the authors' networks have none.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ LIMITS = {
 
 
 def loss_rows(recipe: Recipe) -> dict[str, str]:
-    """What of the loss and of the network's additions is worth saying, title and value."""
+    """What of the loss, and of a DrNET's decoder, is worth saying, title and value."""
     if isinstance(recipe.loss, AdversarialLoss):
         blocks = {"decoder": "with residual blocks, which the authors' has not"} if recipe.network.residual else {}
         return blocks | {

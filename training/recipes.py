@@ -218,15 +218,17 @@ def motion_of(recipe: str | None) -> MotionRecipe:
 
 
 def published_as(recipe: Recipe) -> str | None:
-    """The published recipe that this one is, but for steps, seed and the like; None if it is none.
+    """The published recipe of the same name and loss; None if there is none.
 
-    Rounds of one model may have the same loss: then it is the one with which it has most in common.
+    Rounds of one model may have the same loss: then it is the one with which it has most in common, beside steps, seed
+    and beginning, which may be anybody's own.
     """
     every = {name: make() for name, make in RECIPES.items()}
     alike = [name for name, known in every.items() if (known.name, known.loss) == (recipe.name, recipe.loss)]
 
     def in_common(name: str) -> int:
-        return sum(getattr(every[name], field.name) == getattr(recipe, field.name) for field in fields(recipe))
+        compared = [field.name for field in fields(recipe) if field.name not in ("steps", "seed", "began_with")]
+        return sum(getattr(every[name], field) == getattr(recipe, field) for field in compared)
 
     return max(alike, key=in_common, default=None)
 

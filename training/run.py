@@ -34,7 +34,7 @@ class Best:
 
 def as_json(value: Any) -> Any:
     """What it is once it has been through a file."""
-    return json.loads(json.dumps(value))
+    return json.loads(json.dumps(value, default=asdict))
 
 
 def completed(record: Mapping[str, Any], of: Any) -> dict[str, Any]:
@@ -44,8 +44,9 @@ def completed(record: Mapping[str, Any], of: Any) -> dict[str, Any]:
         value, noted = getattr(of, field.name), record.get(field.name)
         if is_dataclass(value) and isinstance(noted, Mapping):
             whole[field.name] = completed(noted, value)
-        elif field.name not in record and field.default is not MISSING:
-            whole[field.name] = as_json(field.default)
+        elif field.name not in record and (field.default, field.default_factory) != (MISSING, MISSING):
+            default = field.default if field.default_factory is MISSING else field.default_factory()
+            whole[field.name] = as_json(default)
     return whole
 
 
@@ -82,7 +83,7 @@ class RunFolder:
             ResumeMismatch: the folder holds a run of another recipe, or `resume` is asked of none.
 
         """
-        stated = as_json(asdict(recipe))
+        stated = as_json(recipe)
         record = self.path / "recipe.json"
         if not resume:
             self.path.mkdir(parents=True, exist_ok=True)

@@ -156,13 +156,12 @@ def test_residual_blocks_begin_as_nothing_and_then_decide_by_pose_what_the_conte
     last = model.decoder.blocks[-1]
     model.decode(codes.static, codes.dynamic.mean.clone()).square().mean().backward()
     assert last.second.weight.grad.abs().sum() > 0, "what begins as nothing learns"
-    torch.nn.init.normal_(last.second.weight)
-    maps, skip, other = torch.randn(3, 1, 4, 32, 32)
-    beside = (skip,) if content == "dcgan_unet" else ()
-    with torch.inference_mode():
-        assert not torch.equal(last(maps, *beside) - maps, last(other, *beside) - other)
-        if beside:
-            assert not torch.equal(last(maps, skip), last(maps, other)), "it sees the content's maps"
+    if content == "dcgan_unet":
+        torch.nn.init.normal_(last.second.weight)
+        maps, other, skip, other_skip = torch.randn(4, 1, 4, 32, 32)
+        with torch.inference_mode():
+            of_skip, of_skip_beside_other = (last(seen, skip) - last(seen, other_skip) for seen in (maps, other))
+        assert float((of_skip - of_skip_beside_other).abs().max()) > 0.01, "what a skip draws is not always the same"
 
 
 def test_residual_blocks_of_a_vgg_decoder_are_refused():

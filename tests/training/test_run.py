@@ -13,12 +13,12 @@ from training.run import RunFolder
 
 @pytest.fixture
 def noted_before(tmp_path: Path) -> RunFolder:
-    """The folder of a run that was begun before there were three of the options."""
+    """The folder of a run that was begun before there were four of the options."""
     folder = RunFolder(tmp_path)
     folder.begin(RECIPES["faces_vae"](), resume=False)
     record = tmp_path / "recipe.json"
     noted = json.loads(record.read_text())
-    del noted["kept"], noted["network"]["residual"], noted["loss"]["stretched"]
+    del noted["kept"], noted["motion"], noted["network"]["residual"], noted["loss"]["stretched"]
     record.write_text(json.dumps(noted))
     return folder
 
@@ -30,6 +30,7 @@ def test_a_run_noted_without_an_option_goes_on_where_that_is_as_by_default(noted
         (replace(recipe, network=replace(recipe.network, residual=True)), "network"),
         (replace(recipe, loss=replace(recipe.loss, stretched=True)), "loss"),
         (replace(recipe, kept=("decoder",)), "kept"),
+        (replace(recipe, motion=replace(recipe.motion, components=2)), "motion"),
     ):
         with pytest.raises(ResumeMismatch, match=f"other {named};"):
             noted_before.begin(changed, resume=True)
