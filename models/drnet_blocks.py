@@ -122,7 +122,7 @@ class Decoder(nn.Module):
             beside = (skips[-coarseness],) if self.joined else ()
             if self.blocks and coarseness > 1:
                 maps = self.blocks[coarseness - 2](maps, *beside)
-            maps = step(torch.cat([maps, *beside], dim=1))
+            maps = step(torch.cat([maps, *beside], dim=1) if beside else maps)
         return torch.sigmoid(maps.float())
 
 
@@ -218,7 +218,10 @@ class SceneDiscriminator(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Weights of the authors' code: N(0, 0.02), of batch normalisation N(1, 0.02); no biases. Ours begin as nothing."""
+    """Weights of the authors' code: N(0, 0.02), of batch normalisation N(1, 0.02); no biases.
+
+    Residual blocks, which are ours, begin as nothing.
+    """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:

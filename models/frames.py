@@ -39,7 +39,8 @@ class Residual(nn.Module):
 
     def forward(self, maps: Float[Tensor, "n e h w"], *beside: Float[Tensor, "n e2 h w"]) -> Float[Tensor, "n e h w"]:
         """Maps of the same shape."""
-        changed: Tensor = self.second(functional.leaky_relu(self.first(torch.cat([maps, *beside], 1)), LEAKY_SLOPE))
+        seen = torch.cat([maps, *beside], dim=1) if beside else maps
+        changed: Tensor = self.second(functional.leaky_relu(self.first(seen), LEAKY_SLOPE))
         return maps + changed
 
 

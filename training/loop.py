@@ -88,7 +88,8 @@ def train(
     Every step's batch and noise come from the seed and the step's number alone, so a resumed run takes
     the very steps that an uninterrupted one takes. With a recipe's patience the run may end before its last step, and
     the model is left with the weights that measured best, whatever ended it. Peers draw the same batch, take a share
-    of it each with noise of their own, and end with the same weights; one of them keeps the folder.
+    of it each with noise of their own, and end with the same weights; one of them keeps the folder. What the
+    recipe keeps gets no gradient, also afterwards.
 
     Raises:
         NonFiniteLoss: before anything is kept that it touched; the folder keeps the last good checkpoint.

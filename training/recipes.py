@@ -140,7 +140,7 @@ def sprites_vae_painted() -> Recipe:
     """A fourth round for `sprites-vae` (`--from sprites-vae`), in which half of the characters are in other colours.
 
     Two pairs of trousers differ by a shade, and are still confused. Where any shade may come, a code has to tell which
-    it is, and none is the best guess for another.
+    it is, and none is the best guess for another. Not run to its end yet.
     """
     recipe = sprites_vae_finish()
     assert isinstance(recipe.loss, VariationalLoss)

@@ -71,6 +71,14 @@ def test_parts_that_are_kept_do_not_change_and_all_others_do(tmp_path: Path):
     assert "kept as they began" not in loss_rows(RECIPES["faces_vae_finish"]())
 
 
+def test_a_card_tells_what_only_some_rounds_have():
+    told = {name: loss_rows(RECIPES[name]()) for name in RECIPES}
+    blocks = {name for name, rows in told.items() if "residual blocks" in rows.get("decoder", "")}
+    assert blocks == {"faces_drnet_residual", "faces_drnet_finish"}
+    painted = {name: rows["clips in other colours"] for name, rows in told.items() if "clips in other colours" in rows}
+    assert painted == {"sprites_vae_painted": "50%, all frames alike"}
+
+
 def test_a_drnet_keeps_no_part_as_its_normalisation_would_go_on():
     with pytest.raises(ValueError, match="normalisation of a DrNET goes on in parts that are kept: decoder"):
         replace(RECIPES["faces_drnet"](), kept=("decoder",))
