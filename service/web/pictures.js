@@ -45,10 +45,11 @@ export function still(array, index, label) {
 
 // A clock that calls `show(frame)` at the clip's own rate while it plays; `stop` when the view goes.
 export function player(frames, fps, show, onState = () => {}) {
-  let frame = 0, playing = false, began = 0, request = 0;
+  let frame = 0, first = 0, playing = false, began, request = 0;
   const tick = (now) => {
     if (!playing) return;
-    const due = Math.floor((now - began) / 1000 * (fps || 12)) % frames;
+    began ??= now;  // a browser's frame may have begun before whoever asked for it
+    const due = (first + Math.floor((now - began) / 1000 * (fps || 12))) % frames;
     if (due !== frame) show(frame = due);
     request = requestAnimationFrame(tick);
   };
@@ -56,14 +57,15 @@ export function player(frames, fps, show, onState = () => {}) {
     get frame() { return frame; },
     get playing() { return playing; },
     seek(to) {
-      frame = Math.max(0, Math.min(frames - 1, to));
-      began = performance.now() - frame / (fps || 12) * 1000;
+      frame = first = Math.max(0, Math.min(frames - 1, to));
+      began = undefined;
       show(frame);
     },
     play() {
       if (playing || frames < 2) return;
       playing = true;
-      began = performance.now() - frame / (fps || 12) * 1000;
+      first = frame;
+      began = undefined;
       request = requestAnimationFrame(tick);
       onState(true);
     },
