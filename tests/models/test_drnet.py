@@ -153,10 +153,13 @@ def test_residual_blocks_begin_as_nothing_and_then_decide_by_pose_what_the_conte
         codes = plain.encode(frames)
         as_before = plain.decode(codes.static, codes.dynamic.mean)
         torch.testing.assert_close(model.decode(codes.static, codes.dynamic.mean), as_before, rtol=0, atol=0)
-    last = model.decoder.blocks[-1]
+    last, beside = model.decoder.blocks[-1], []
+    last.register_forward_pre_hook(lambda block, given: beside.extend(given[1:]))
     model.decode(codes.static, codes.dynamic.mean.clone()).square().mean().backward()
     assert last.second.weight.grad.abs().sum() > 0, "what begins as nothing learns"
+    assert [maps.shape for maps in beside] == [(10, 4, 32, 32)] * (content == "dcgan_unet")
     if content == "dcgan_unet":
+        torch.testing.assert_close(beside[0], codes.static.skips[0].repeat_interleave(5, 0))
         torch.nn.init.normal_(last.second.weight)
         maps, other, skip, other_skip = torch.randn(4, 1, 4, 32, 32)
         with torch.inference_mode():

@@ -59,6 +59,21 @@ def kept(page, kind: str):
     return download.value.path()
 
 
+def test_a_clip_plays_though_the_browsers_frame_began_before_it_was_asked_for(make_visit, encoded):
+    visit = make_visit(reduced_motion="no-preference")
+    visit.page.add_init_script(
+        "const ask = requestAnimationFrame; window.requestAnimationFrame = (act) => ask((now) => act(now - 100))"
+    )
+    page = visit.open(f"#clip?job={encoded[0]}")
+    for moment in (3, 6):
+        wait_until(page, f"Number(document.querySelector('.view').dataset.frame) === {moment}", pause=10)
+    page.click(".transport .play")
+    seen = int(page.get_attribute(".view", "data-frame"))
+    page.wait_for_timeout(300)
+    assert int(page.get_attribute(".view", "data-frame")) == seen, "it has stopped"
+    assert f"frame {seen + 1} of" in page.inner_text(".when")
+
+
 def test_a_chosen_span_is_what_its_files_have(visit, encoded):
     page = visit.open(f"#clip?job={encoded[0]}&frame=0")
     choose_ten(page)
