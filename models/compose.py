@@ -135,13 +135,20 @@ def sample_motion(
     A motion that keeps no beginnings starts from the model's prior. Without a motion model the frames are
     independent, as they are in the unordered VAE's generative story.
     """
-    began = None if model.motion is None else model.motion.begin(len(static), generator)
-    if began is not None:
-        first = began[:, None]
-    else:
-        prior = model.prior(static)
-        noise = torch.randn(len(static), frames if model.motion is None else 1, model.dynamic_dim, generator=generator)
-        first = in_range(model.dynamic_range, prior.mean[:, None] + prior.std[:, None] * noise.to(prior.mean))
-    if model.motion is None or frames == 1:
+    if model.motion is None:
+        return sample_frames(model, static, frames, generator)
+    began = model.motion.begin(len(static), generator)
+    first = sample_frames(model, static, 1, generator) if began is None else began[:, None]
+    if frames == 1:
         return first
     return torch.cat([first, model.motion.roll_out(first, static.mean, frames - 1, generator)], dim=1)
+
+
+@torch.inference_mode()
+def sample_frames(
+    model: Disentangler, static: StaticCode, frames: int, generator: torch.Generator
+) -> Float[Tensor, "b frames z"]:
+    """Dynamic codes of each identity, every one drawn by itself from the model's prior p(z|f)."""
+    prior = model.prior(static)
+    noise = torch.randn(len(static), frames, model.dynamic_dim, generator=generator)
+    return in_range(model.dynamic_range, prior.mean[:, None] + prior.std[:, None] * noise.to(prior.mean))

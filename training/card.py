@@ -41,8 +41,6 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
     rows = {}
     if recipe.kept:
         rows["kept as they began"] = " and ".join(name.replace("_", " ") for name in recipe.kept)
-    if recipe.loss.painted:
-        rows["clips in other colours"] = f"{recipe.loss.painted:.0%}, all frames alike"
     return rows | {
         "weight of the static KL": said(recipe.loss.static_weight, "as in the paper"),
         "weight of the dynamic KL": said(recipe.loss.dynamic_weight, "as in the paper"),

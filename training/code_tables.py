@@ -183,7 +183,7 @@ def classes_table(measured: Mapping[str, Any]) -> str:
     """What readers find of each class in the codes of labelled clips."""
 
     def cell(probe: Mapping[str, float]) -> str:
-        return f"{100 * probe['score']:.1f} ({100 * probe['low']:.1f} to {100 * probe['high']:.1f})"
+        return ranged({**probe, "value": probe["score"]}, 100, 1)
 
     title = f"classes, % right in {measured['clips']} held-out clips, learnt on {measured['training_clips']}"
     lines = [f"| {title} | {' | '.join(READERS.values())} | chance |", "|---" * (len(READERS) + 2) + "|"]

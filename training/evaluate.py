@@ -45,9 +45,9 @@ from training.metrics.kept import kept
 from training.metrics.leakage import leakage
 from training.metrics.matrix import swap_matrix
 from training.metrics.mig import mig
-from training.metrics.own_clips import alone_of_few, held_out_files, measure_clips, measure_scene
+from training.metrics.own_clips import LEAST_FILES, alone_of_few, held_out_files, measure_clips, measure_scene
 from training.metrics.path_strip import path_strips
-from training.metrics.prediction import futures
+from training.metrics.prediction import Futures, futures
 from training.metrics.probe_chart import probe_chart
 from training.metrics.protocol import Protocol, protocol
 from training.metrics.reading import TOLERANCE, shares
@@ -69,7 +69,8 @@ from training.motion import train_motion
 from training.recipe import MotionRecipe
 from training.recipes import actions_motion
 from training.report import Report, origin
-from training.sources import Source, kind_of, open_held_out, open_source
+from training.sources import SIZE, Source, kind_of, open_held_out, open_source
+from training.statistics import MAX_CLIPS
 
 SEED = 11
 OBSERVED = 10  # frames before a prediction, as in the authors' code
@@ -170,6 +171,12 @@ def evaluate(
     loaded = load_model(folder, choose_device(device))
     if isinstance(loaded.model, DrNET):
         loaded.model.keep_batch_statistics()
+    if (loaded.model.channels, loaded.model.image_size) != (3, SIZE):
+        channels = f"{loaded.model.channels} {'channel' if loaded.model.channels == 1 else 'channels'}"
+        raise DataError(
+            f"{loaded.name} reads {channels} of {loaded.model.image_size} pixels a side; "
+            f"what there is to measure it by has 3 of {SIZE}"
+        )
     kind, sides = kind_of(loaded.config["data"]), Sides.stated(loaded.config)
     if only_fit:
         if not loaded.statistics.get("fit"):
@@ -177,7 +184,7 @@ def evaluate(
         results = measured_before(folder, loaded.digest)
         with Progress(disable=not bar) as progress:
             held_out, files = held_out_alone(kind, data, read, sides, on_found)
-            judged = told_typical(typical(loaded, held_out, progress, budget.judged, files), files)
+            judged = told_typical(typical(loaded, held_out, progress, budget.judged, files))
         told = origin(command, loaded.device, time.monotonic() - began)
         results["typical"] = judged | {"measured": told}
         report = Report.of(loaded, results, results.pop("measured"))
@@ -204,17 +211,16 @@ def evaluate(
             source = source or open_source(kind, data, clip_frames=4)
             results |= measure_scene(loaded.model, source, progress, budget.scene_clips, budget.scene_steps)
         held_out = undecided(source.held_out if source else open_held_out(kind, data))
-        files = held_out_files(source) if source else np.arange(len(held_out))
+        files = files_of(source, held_out)
         if loaded.statistics.get("fit"):
-            results["typical"] = told_typical(typical(loaded, held_out, progress, budget.judged, files), files)
+            results["typical"] = told_typical(typical(loaded, held_out, progress, budget.judged, files))
         paths = path_strips(loaded.model, held_out, progress)
         if loaded.model.motion is not None:
-            if isinstance(held_out, MovingDigits):
+            if isinstance(held_out, MovingDigits) and held_out.style == "drnet":
                 results["drift"] = asdict(drift(loaded.model, held_out, OBSERVED, budget.drifting))
             if ahead := known_ahead(held_out, budget.ahead):
                 future = futures(loaded.model, held_out, OBSERVED, ahead, budget.movements, progress, files=files)
-                sure = {name: alone_of_few(asdict(error), files) for name, error in future.first_error.items()}
-                results["prediction"] = asdict(future) | {"first_error": sure}
+                results["prediction"] = told_future(future)
                 strips = future_strips(loaded.model, held_out, ahead, progress)
     chart = probe_chart(results["probes"], results["probes_mlp"]) if "probes" in results else None
     drawn = (("swaps", figure), ("paths", paths), ("probes", chart), ("futures", strips))
@@ -236,10 +242,18 @@ def held_out_alone(
     """
     if kind == "sprites":  # what they were trained on is much to draw, and not needed
         sprites = open_held_out(kind, data)
-        return sprites, np.arange(len(sprites))
+        return sprites, files_of(None, sprites)
     source = open_source(kind, data, 2, read, sides)
     tell_changes(source, on_found)
-    return undecided(source.held_out), held_out_files(source)
+    held_out = undecided(source.held_out)
+    return held_out, files_of(source, held_out)
+
+
+def files_of(source: Source | None, held_out: Clips) -> Int[np.ndarray, " n"]:
+    """Whose each of these held-out clips is (`held_out_files`); each its own where there is no end of them."""
+    if source is None or isinstance(held_out, FaceClips | MovingDigits):
+        return np.arange(len(held_out))
+    return held_out_files(source)
 
 
 def tell_changes(source: Source, on_found: Callable[[str], None]) -> None:
@@ -248,10 +262,17 @@ def tell_changes(source: Source, on_found: Callable[[str], None]) -> None:
         on_found(f"only clips that were held out of its training are measured; {line}")
 
 
-def told_typical(judged: Typical, files: Int[np.ndarray, " n"]) -> dict[str, Any]:
-    """What is called typical, with intervals where held-out clips are of files enough."""
-    shares = {name: alone_of_few(asdict(share), files) for name, share in judged.shares.items()}
+def told_typical(judged: Typical) -> dict[str, Any]:
+    """What is called typical, with intervals where the clips are of files enough."""
+    shares = {name: alone_of_few(asdict(share), judged.files) for name, share in judged.shares.items()}
     return asdict(judged) | {"shares": shares}
+
+
+def told_future(future: Futures) -> dict[str, Any]:
+    """What is predicted, with intervals where the movements are of files enough."""
+    sure = {name: alone_of_few(asdict(error), future.files) for name, error in future.first_error.items()}
+    told = asdict(future) | {"first_error": sure}
+    return told if future.files >= LEAST_FILES else told | {"intervals": {}}
 
 
 def measured_before(folder: Path, digest: str) -> dict[str, Any]:
@@ -274,7 +295,12 @@ def known_ahead(clips: Clips, most: int) -> int:
 
 
 def undecided(held_out: Clips) -> Clips:
-    """The held-out clips by which no training was chosen: of drawn faces, which have no end, others than those."""
+    """The held-out clips by which no training was chosen: of drawn faces, which have no end, others than those.
+
+    Of moving digits, which have no end either, more, so that what is typical is not asked of those that say it.
+    """
+    if isinstance(held_out, MovingDigits):
+        return replace(held_out, clips=2 * MAX_CLIPS)
     return replace(held_out, first=LOOKED_AT) if isinstance(held_out, FaceClips) else held_out
 
 
@@ -302,10 +328,12 @@ def measure_swaps(
         },
     }
     examples = data.examples("test", budget.examples, np.random.default_rng(SEED))
+    someone = np.unique(examples.static, axis=0, return_inverse=True)[1].reshape(-1)
+    by_person = np.stack([someone] * 2, axis=1)
     own_static = np.repeat(clips.static, CLIP_FRAMES, axis=0)
     own_dynamic = clips.dynamic.reshape(len(own_static), -1)
     read = {
-        "true_pictures": shares(judge.read(examples.frames), data, examples.static, examples.dynamic),
+        "true_pictures": shares(judge.read(examples.frames), data, examples.static, examples.dynamic, by_person),
         "reconstructions": shares(judge.read(merge(again)), data, own_static, own_dynamic, themselves),
     }
     true = draw_pairs(data, clips, pairs, progress)
@@ -313,10 +341,10 @@ def measure_swaps(
     dynamic = clips.dynamic[pairs[:, 1]].reshape(len(static), -1)
     read["true_swaps"] = shares(judge.read(merge(true)), data, static, dynamic, pairs)
     nothing = constant(true)
-    results["constant"] = {
-        "psnr": float(frame_psnr(nothing, true).mean()),
-        "ssim": float(frame_ssim(nothing, true).mean()),
-    }
+    blank = {"psnr": frame_psnr(nothing, true), "ssim": frame_ssim(nothing, true)}
+    sure = {name: fidelity(reconstruction, values, pairs).swap_psnr for name, values in blank.items()}
+    results["constant"] = {name: one.value for name, one in sure.items()}
+    results["constant"]["intervals"] = {name: asdict(one) for name, one in sure.items()}
     results["fidelity"], results["similarity"] = {}, {}
     alike = frame_ssim(again, clips.frames)
     transfers: tuple[Transfer, ...] = ("raw", "prior")

@@ -77,7 +77,7 @@ LEVERS: dict[str, Recipe] = {
 
 
 def measure(model: Disentangler, data: Drawable, judge: Judge, progress: Progress) -> dict[str, float]:
-    """The numbers of a row, on all held-out characters, each doing what the next one in line does."""
+    """The numbers of a row, on all held-out characters, each doing what the one before it in line does."""
     clips = held_out_clips(data, None, SEED)
     codes = encode(model, clips.frames, progress)
     count = len(clips.static)

@@ -18,7 +18,7 @@ from models.unordered_vae import UnorderedVAE
 from training.contrast import contrast
 from training.loop import Objective, Terms
 from training.recipe import AdversarialLoss, Recipe, VariationalLoss
-from training.recolour import paint, recolour
+from training.recolour import recolour
 from training.stretch import stretch
 
 COMPARED = 16  # steps at most, of this one and those before, whose poses DrNET's discriminator compares at a time
@@ -47,8 +47,6 @@ class BoundObjective:
         if not isinstance(model, UnorderedVAE):
             raise TypeError(f"this objective trains an unordered VAE, got {type(model).__name__}")
         weights = self.weights
-        if weights.painted:
-            frames = paint(frames, weights.painted)
         if weights.scene_weight:
             yield from scene_terms(model, frames)
         bound = model.bound(frames, weights.static_from_others, disguise(frames, weights))

@@ -16,7 +16,6 @@ class VariationalLoss:
     static_from_others: bool = False
     recoloured: bool = False  # dynamic codes are read from frames in random colours
     stretched: bool = False  # and of random sizes, at random places
-    painted: float = 0.0  # share of clips that show somebody in other colours, to all posteriors and the decoder
     static_free: float = 0.0  # nats that the static KL may have for nothing
     scene_weight: float = 0.0  # nats of a clip, of DrNET's adversary on dynamic codes; needs a discriminator
     contrast_weight: float = 0.0  # nats of a clip, of `training.contrast` on dynamic codes

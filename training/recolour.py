@@ -1,8 +1,4 @@
-"""Frames in other colours: what the dynamic posterior is shown where its codes must not tell colours.
-
-And whole clips in other colours, for a static code that tells shades apart: among a few known colours a code that is
-a little off is drawn as the mean of two that are alike, which is the best guess there is, and no shade of anybody's.
-"""
+"""Frames in other colours: what the dynamic posterior is shown where its codes must not tell colours."""
 
 import math
 
@@ -32,11 +28,3 @@ def recolour(frames: Float[Tensor, "b t c h w"]) -> Float[Tensor, "b t c h w"]:
     flat = rearrange(frames, "b t c h w -> b t c (h w)")
     mixed = rearrange(weights @ flat, "b t c (h w) -> b t c h w", h=frames.shape[-2])
     return mixed.clamp(1e-6, 1) ** gamma
-
-
-def paint(frames: Float[Tensor, "b t c h w"], share: float) -> Float[Tensor, "b t c h w"]:
-    """Of a share of the clips all frames in the same random colours (as `recolour`'s), so that each shows somebody."""
-    together = rearrange(frames, "b t c h w -> b 1 c (t h) w")
-    painted = rearrange(recolour(together), "b 1 c (t h) w -> b t c h w", t=frames.shape[1])
-    chosen = torch.rand(len(frames), device=frames.device) < share
-    return torch.where(chosen[:, None, None, None, None], painted, frames)

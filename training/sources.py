@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from training.data.digits import MovingDigits
 from training.data.duplicates import near_duplicates
 from training.data.errors import DataError
@@ -11,7 +13,7 @@ from training.data.face_clips import FaceClips
 from training.data.kth import NUM_FILES, PERSONS, SEQUENCES, Performances, Persons, find_recordings, read_sequences
 from training.data.labels import Labels
 from training.data.norb import CLIPS, Turns
-from training.data.pool import Clips
+from training.data.pool import ClipPool, Clips
 from training.data.sheets import ARTISTS
 from training.data.sides import SHOWN, Sides, known_by
 from training.data.sprite_clips import SpriteClips, sprite_pool
@@ -23,6 +25,7 @@ DIGITS_TEST = 300  # held-out clips
 # Of a person's own clip. One number for whoever reads the folder: were a clip used here and left out there, the split
 # would be another, and the held-out clips of an evaluation would have been trained on.
 LEAST_FRAMES = 4
+ORDER = 1  # the seed of that in which labelled clips are held out
 SIZE = 64  # pixels a side of a person's own clips
 NAME_LONG, WHY_LONG = 60, 160  # characters of a file's name, and of why it was left out, in an error
 # Which data set a model's card names.
@@ -30,6 +33,7 @@ BY_CARD = {
     "drawn faces": "faces",
     "LPC sprites": "sprites",
     "moving digits": "digits",
+    "moving digits, grey": "digits_grey",
     "small NORB": "norb",
     "KTH actions": "kth",
     "KTH actions, PredRNN's split": "kth_predrnn",
@@ -69,6 +73,8 @@ def open_source(
         return sprites_source(folder)
     if data in ("digits", "digits_consecutive"):
         return digits_source(folder, consecutive=data == "digits_consecutive")
+    if data == "digits_grey":
+        return grey_digits_source(folder)
     if data == "norb":
         return norb_source(folder)
     if data in ("kth", "kth_predrnn"):
@@ -143,32 +149,49 @@ def digits_source(folder: Path, consecutive: bool = False) -> Source:
     )
 
 
+def grey_digits_source(folder: Path) -> Source:
+    """Moving MNIST as Srivastava et al. 2015 have it, which the unordered VAE's paper learnt from: two grey digits."""
+    training, held_out = (MovingDigits.load(folder, split, style="srivastava") for split in ("train", "test"))
+    return Source(
+        training,
+        replace(held_out, clips=DIGITS_TEST),
+        {
+            "name": "moving digits, grey",
+            "licence": "CC-BY-SA-3.0, as commonly stated (LeCun, Cortes)",
+            "split": "MNIST's: clips of its training digits, held-out clips of its test digits",
+            "source": "MNIST; movement after Srivastava et al. 2015 (training/data/digits.py)",
+        },
+    )
+
+
 def norb_source(folder: Path) -> Source:
     """Small NORB, of its two cameras the first: a turn of a toy at one elevation under one lighting is a clip."""
     training, held_out = Turns.load(folder, "train"), Turns.load(folder, "test")
+    unknown, labels = mixed(held_out.pool(), held_out.labels())
     counts = f"{len(training.static)} of {CLIPS} clips train, {len(held_out.static)} of {CLIPS} held out"
     return Source(
         training.pool(),
-        held_out.pool(),
+        unknown,
         {
             "name": "small NORB",
             "licence": "for research; it cannot be sold (LeCun, Huang & Bottou 2004)",
             "split": f"NORB's: instances 4, 6, 7, 8, 9 of each category train, the others are held out; {counts}",
             "source": "cs.nyu.edu/~ylclab/data/norb-v1.0-small, first camera, azimuth as time",
         },
-        labels=(training.labels(), held_out.labels()),
+        labels=(training.labels(), labels),
     )
 
 
 def kth_source(folder: Path, persons: Persons) -> Source:
     """The KTH actions, of which each stretch that shows somebody is a clip, split by person in one of two ways."""
     training, held_out = (Performances.load(folder, split, persons=persons) for split in PERSONS[persons])
+    unknown, labels = mixed(held_out.pool(), held_out.labels())
     people = PERSONS[persons]
     by = f"the set's {SEQUENCES}" if read_sequences(folder) is not None else "this project's rule, without the list"
     left_out = "; ".join(f"{name} {why}" for name, why in (training.left_out | held_out.left_out).items())
     return Source(
         training.pool(),
-        held_out.pool(),
+        unknown,
         {
             "name": "KTH actions" if persons == "drnet" else "KTH actions, PredRNN's split",
             "licence": "the terms are on the set's page (Schuldt, Laptev & Caputo 2004)",
@@ -177,8 +200,18 @@ def kth_source(folder: Path, persons: Persons) -> Source:
             "source": f"www.csc.kth.se/cvap/actions, {len(find_recordings(folder))} of {NUM_FILES} files, cut by {by}"
             + (f"; not whole: {left_out}" if left_out else ""),
         },
-        labels=(training.labels(), held_out.labels()),
+        labels=(training.labels(), labels),
     )
+
+
+def mixed(pool: ClipPool, labels: Labels) -> tuple[ClipPool, Labels]:
+    """The same clips in a random order, always the same one.
+
+    Files have them in the order of toys or persons: what is measured of the first so many would be of a few of them.
+    """
+    order = torch.randperm(len(pool), generator=torch.Generator().manual_seed(ORDER))
+    clips = {name: levels[order.numpy()] for name, levels in labels.clips.items()}
+    return replace(pool, starts=pool.starts[order], lengths=pool.lengths[order]), replace(labels, clips=clips)
 
 
 def clips_source(folder: Path, clip_frames: int, read: Reader, sides: Sides | None = None) -> Source:

@@ -274,9 +274,9 @@ def teach_motion(
     loaded = load_model(folder, choose_device(places.device))
     if isinstance(loaded.model, DrNET):
         loaded.model.keep_batch_statistics()
-    recipe = motion_of((loaded.config.get("training") or {}).get("recipe"))
-    sides = Sides.stated(loaded.config)
-    source = open_source(kind_of(loaded.config["data"]), places.data, clip_frames=3, read=read, sides=sides)
+    kind, sides = kind_of(loaded.config["data"]), Sides.stated(loaded.config)
+    recipe = motion_of((loaded.config.get("training") or {}).get("recipe"), kind)
+    source = open_source(kind, places.data, clip_frames=3, read=read, sides=sides)
     card = (folder / CARD).read_text() if (folder / CARD).is_file() else ""
     if steps == 0:
         if loaded.model.motion is None:

@@ -17,7 +17,15 @@ from training.data.cuts import scene_cuts
 from training.data.errors import DataError, Unreadable
 from training.data.sides import Sides
 from training.data.videos import DIGEST, MAX_FRAMES, SquareVideo, VideoFolder, read_videos
-from training.errors import DiskFull, NameHeld, NameUsed, NonFiniteLoss, NothingLearnt, ResumeMismatch
+from training.errors import (
+    DiskFull,
+    NameHeld,
+    NameUsed,
+    NonFiniteLoss,
+    NothingLearnt,
+    ResumeMismatch,
+    telling_a_full_disk,
+)
 from training.own import SAMPLES, Wish, recipe_frames, show, train_own
 from training.run import RunFolder
 from training.sources import LEAST_FRAMES, SIZE, Source, source_of
@@ -71,7 +79,7 @@ def learn(request: TrainRequest, tools: Tools, report: Telling, again: bool) -> 
                 raise taken
             told.extend(source.found)
             teller.tell("measuring", MOVED)
-            with run.held():
+            with run.held(), telling_a_full_disk():
                 show(folder, source, run)
         else:
             train(source, wish, places, teller.listener(), run if again else None)
@@ -87,6 +95,9 @@ def learn(request: TrainRequest, tools: Tools, report: Telling, again: bool) -> 
     except DataError as error:
         raise CannotLearn(str(error)) from error
     except DiskFull as error:
+        if (folder / CONFIG).is_file():
+            told_whole = f"{request.model} was learnt and is served, without its numbers and pictures"
+            raise StorageFull(f"the server's disk is full; {told_whole}") from error
         # Half a model, and ours: the name was held, and no model had it. It is free again.
         shutil.rmtree(folder, ignore_errors=True)
         raise StorageFull("the server's disk is full; try again later") from error

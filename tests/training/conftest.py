@@ -61,8 +61,8 @@ class Stripes(Drawable):
     def read(self, dynamic):
         return {"act": dynamic[..., 0], "lean": dynamic[..., 1]}
 
-    def legible(self, dynamic):
-        return np.ones((*dynamic.shape[:-1], 2), dtype=bool)
+    def legible(self, pose):
+        return np.ones((*pose["act"].shape, 2), dtype=bool)
 
     def examples(self, split, count, rng):
         people = self.identities(split)

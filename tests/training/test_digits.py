@@ -7,9 +7,16 @@ from dataclasses import replace
 import pytest
 import torch
 
+from models.checkpoint import load_model
+from models.unordered_config import UnorderedVAEConfig
 from training.data.digits import DIGESTS, Actors, MovingDigits, bounced, read_digits
 from training.data.errors import DataError
 from training.data.idx import read_idx
+from training.evaluate import Budget, evaluate
+from training.recipe import VariationalLoss
+from training.recipes import RECIPES
+from training.sources import kind_of, open_source
+from training.train import Places, run_recipe, shortened
 
 SIDE = {"drnet": 32, "srivastava": 28}
 
@@ -89,6 +96,20 @@ def test_the_front_digit_hides_the_other_and_each_has_its_channel():
         inside = picture[10:42, 10:42].reshape(-1, 3).unique(dim=0).tolist()
         assert inside == [[100, 0, 0] if front == 0 else [0, 200, 0]]
         assert int(picture.sum()) == int(picture[10:42, 10:42].sum())
+
+
+def test_the_vaes_digits_are_grey_ones_and_its_model_is_measured_without_factors(shared_data, tmp_path, few_cuts):
+    recipe = RECIPES["digits_vae_paper"]()
+    assert (recipe.network.dynamic_dim, recipe.batch, recipe.clip_frames, recipe.steps) == (2, 120, 3, 60_000)
+    assert recipe.loss == VariationalLoss(), "the bound as it is"
+    few = replace(shortened(recipe, 2), network=UnorderedVAEConfig.tiny(), batch=2)
+    folder = shared_data / "mnist"
+    made = run_recipe(few, Places(runs=tmp_path / "runs", models=tmp_path / "models", data=folder, device="cpu"))
+    frames = open_source(kind_of(load_model(made).config["data"]), folder, 3).training.clip(0)
+    assert torch.equal(frames, frames[:, :1].expand_as(frames)), "grey"
+    results = evaluate(made, data=folder, cache=tmp_path, device="cpu", budget=Budget.quick())
+    assert {"fidelity", "consistency", "scene", "prediction", "typical"} < set(results)
+    assert not {"judge", "probes", "drift"} & set(results)
 
 
 def test_in_grey_the_brighter_digit_is_seen():

@@ -84,7 +84,7 @@ def test_poses_that_look_alike_on_somebody_are_read_as_one(sprites):
 
 
 def test_only_the_legs_of_the_fallen_body_cannot_be_seen(sprites):
-    legible = sprites.legible(np.arange(178.0)[:, None])
+    legible = sprites.legible(sprites.read(np.arange(178.0)[:, None]))
     assert np.argwhere(~legible).tolist() == [[176, 1]] or np.argwhere(~legible).tolist() == [[177, 1]]
     hidden = float(np.argwhere(~legible)[0, 0])
     one, other = (sprites.draw(np.array([[2, legs, 3, 4]]), np.array([[[hidden]]])) for legs in (0, 5))

@@ -51,7 +51,8 @@ def test_a_swap_is_one_pair_of_digits_on_anothers_path(digits: DrawnDigits) -> N
 
 
 def test_what_is_hidden_is_not_asked_for(digits: DrawnDigits) -> None:
-    legible = digits.legible(np.array([[0.0, 0.0, HIDDEN, 0.0], [0.0, 0.0, 5.0, 5.0], [0.0, 0.0, 32.0, 0.0]]))
+    places = np.array([[0.0, 0.0, HIDDEN, 0.0], [0.0, 0.0, 5.0, 5.0], [0.0, 0.0, 32.0, 0.0]])
+    legible = digits.legible(digits.read(places))
     assert legible.tolist() == [[True, True, True], [False, False, True], [True, True, False]]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,20 @@ import pytest
 from PIL import Image
 
 from models.checkpoint import load_model, read_config, save_model, write_config
+from models.drnet import DrNET, DrNETConfig
 from models.unordered_config import UnorderedVAEConfig
 from models.unordered_vae import UnorderedVAE
 from training.card import METRICS_BEGIN, METRICS_END
+from training.data.digits import MovingDigits
 from training.data.errors import DataError
 from training.data.sides import Sides
 from training.data.videos import SquareVideo
-from training.evaluate import Budget, evaluate
+from training.evaluate import Budget, evaluate, undecided
+from training.future_tables import prediction_table
 from training.metrics.pictures import MAX_BYTES
-from training.report import flat_metrics, prediction_table, replace_between, sentence_of
-from training.sources import clips_source
+from training.report import flat_metrics, replace_between, sentence_of
+from training.sources import DIGITS_TEST, clips_source, digits_source
+from training.statistics import MAX_CLIPS
 
 
 def save_tiny(folder: Path, name: str, data: str) -> str:
@@ -93,6 +98,37 @@ def test_every_share_of_swaps_has_an_interval_around_it(places):
         interval = swaps["intervals"][name]
         assert interval["value"] == pytest.approx(share)
         assert interval["low"] <= interval["value"] <= interval["high"]
+
+
+def test_what_a_judge_reads_of_true_pictures_and_a_picture_of_nothing_have_intervals_too(places):
+    stated = json.loads((places / "tiny" / "evaluation.json").read_text())
+    true = stated["judge"]["true_pictures"]
+    for name in true["static"]:
+        assert true["intervals"][name]["low"] < true["static"][name] < true["intervals"][name]["high"], name
+    for name, value in true["r2"].items():
+        assert true["r2_intervals"][name]["low"] < value < true["r2_intervals"][name]["high"], name
+    for measure in ("psnr", "ssim"):
+        sure = stated["constant"]["intervals"][measure]
+        assert sure["low"] < stated["constant"][measure] == sure["value"] < sure["high"]
+    sure = stated["constant"]["intervals"]["psnr"]
+    line = f"| one constant picture for all | {sure['value']:.2f} ({sure['low']:.2f} to {sure['high']:.2f}) |"
+    assert line in (places / "docs" / "results.md").read_text()
+
+
+def test_what_is_typical_of_digits_is_asked_of_clips_that_set_no_threshold(shared_data):
+    held_out = undecided(digits_source(shared_data / "mnist").held_out)
+    assert isinstance(held_out, MovingDigits)
+    judged = {(MAX_CLIPS + number) % len(held_out) for number in range(Budget().judged)}
+    assert judged.isdisjoint(range(DIGITS_TEST))
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 64), (3, 128)])
+def test_a_model_of_other_frames_than_the_data_set_has_is_refused(tmp_path, channels, size):
+    network = DrNETConfig(content="dcgan", pose="dcgan", static_dim=4, dynamic_dim=2, width=4)
+    model = DrNET(replace(network, channels=channels, image_size=size))
+    save_model(tmp_path / "other", "other", model, data={"name": "moving digits"}, card="")
+    with pytest.raises(DataError, match=f"other reads {channels} channels? of {size} pixels"):
+        evaluate(tmp_path / "other", data=tmp_path, cache=tmp_path, device="cpu", budget=Budget.quick())
 
 
 def test_the_figure_is_a_small_picture_named_by_the_page(places):

@@ -176,7 +176,7 @@ def test_a_motion_for_which_the_disk_has_no_room_says_that_the_model_is_as_it_wa
 
     source, places = Source(pool, pool, CARD), at(tmp_path)
     monkeypatch.setattr("training.train.open_source", lambda *asked, **more: source)
-    monkeypatch.setattr("training.train.motion_of", lambda recipe: TAUGHT.motion)
+    monkeypatch.setattr("training.train.motion_of", lambda recipe, data: TAUGHT.motion)
     folder = run_on(source, TAUGHT, places, resume=False, listener=Listener())
     monkeypatch.setattr("training.train.save_model", full)
     with pytest.raises(DiskFull, match="free some space, then teach it again"):
@@ -188,7 +188,7 @@ def test_no_steps_keep_the_motion_and_set_its_spread_alone(
 ) -> None:
     source, places = Source(pool, pool, CARD), at(tmp_path)
     monkeypatch.setattr("training.train.open_source", lambda *asked, **more: source)
-    monkeypatch.setattr("training.train.motion_of", lambda recipe: TAUGHT.motion)
+    monkeypatch.setattr("training.train.motion_of", lambda recipe, data: TAUGHT.motion)
     folder = run_on(source, TAUGHT, places, resume=False, listener=Listener())
     before, card = load_model(folder), (folder / "README.md").read_text()
     monkeypatch.setattr("training.motion.calibrated", lambda *asked: 2.5)

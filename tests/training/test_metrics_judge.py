@@ -115,6 +115,50 @@ def test_a_factor_that_cannot_be_seen_is_not_held_against_a_picture(stripes, mon
     assert shares(reading, stripes, static, dynamic).static_all == 1
 
 
+def test_pictures_of_drawn_motions_hide_what_the_judge_sees_them_hide(stripes, monkeypatch):
+    """A coat shows where somebody leans to the right, and is misread wherever it does not show."""
+    rng = np.random.default_rng(0)
+    static, dynamic = stripes.identities("test", 40), stripes.motions(rng, 40, 1, "scattered")[:, 0]
+    drawn = stripes.motions(rng, 40, 1, "scattered")[:, 0]
+    monkeypatch.setattr(stripes, "legible", lambda pose: np.stack([pose["lean"] > -2, pose["lean"] > 0], -1))
+    reading = true_reading(stripes, static, drawn)
+    reading.static["coat"][drawn[:, 1] <= 0] += 1
+    assert shares(reading, stripes, static, dynamic, posed=False).static["coat"] == 1
+    assert shares(reading, stripes, static, dynamic).static["coat"] < 0.8
+
+
+def test_of_a_held_static_code_those_pictures_count_that_show_it(judge, stripes, by_hand, monkeypatch):
+    monkeypatch.setattr(stripes, "legible", lambda pose: np.stack([pose["lean"] > -2, pose["lean"] > 0], -1))
+
+    read = judge.read
+
+    def blinded(frames):
+        """Take one coat for another in every picture that seems to hide it."""
+        reading = read(frames)
+        reading.static["coat"][reading.values["lean"] <= 0] += 1
+        return reading
+
+    monkeypatch.setattr(judge, "read", blinded)
+    with Progress(disable=True) as progress:
+        clips = held_out_clips(stripes, 40, seed=3)
+        codes = encode(by_hand(), clips.frames, progress)
+        found = kept(by_hand(), stripes, judge, clips, codes, 2, progress)
+    assert found.static_fixed["coat"].value > 0.9
+
+
+def test_r_squared_has_an_interval_over_identities(stripes):
+    rng, pairs = np.random.default_rng(0), np.stack([np.arange(20)] * 2, axis=1)
+    static, dynamic = np.repeat(stripes.identities("test", 20), 4, axis=0), stripes.motions(rng, 80, 1, "scattered")
+    reading = true_reading(stripes, static, dynamic[:, 0].copy())
+    exact = shares(reading, stripes, static, dynamic[:, 0], pairs)
+    assert (exact.r2_intervals["lean"].low, exact.r2_intervals["lean"].high) == (1, 1)
+    reading.values["lean"][:20] = 0  # the first 5 of 20 are misread
+    found = shares(reading, stripes, static, dynamic[:, 0], pairs)
+    assert found.r2_intervals["lean"].value == found.r2["lean"]
+    assert found.r2_intervals["lean"].low < found.r2["lean"] - 0.1
+    assert found.r2["lean"] + 0.1 < found.r2_intervals["lean"].high < 1
+
+
 def test_all_at_once_is_asked_only_of_pictures_that_show_all(stripes, monkeypatch):
     """Of 20 pictures 8 hide the coat and are not asked, though their hats are read right; of the other 12 three are."""
     rng, pairs = np.random.default_rng(0), np.stack([np.arange(20)] * 2, axis=1)

@@ -49,6 +49,22 @@ def test_swaps_of_own_clips_tell_a_model_that_mixes_its_codes_up(by_hand, clips_
     assert "its own is the nearest of 6, %" in tables(good)
 
 
+def test_pictures_are_compared_as_they_are_served(by_hand, clips_of, monkeypatch):
+    """With 8 bits a channel, so that what is off by less than half a grey level is equal."""
+    model = by_hand()
+    decode = model.decode
+    monkeypatch.setattr(model, "decode", lambda static, dynamic: (decode(static, dynamic) + 0.4 / 255).clamp(max=1))
+    found = measure_clips(model, clips_of(6, 2), QUIET)
+    assert found["fidelity"]["raw"]["reconstruction_psnr"]["value"] == 100
+
+
+def test_clips_of_toys_are_told_with_their_toys():
+    told = {"fidelity": {"raw": {"reconstruction_psnr": {"value": 30.0, "low": 29.0, "high": 31.0}}}}
+    assert "1350 held-out clips of 25 toys or persons |" in tables(told | {"protocol": {"clips": 1350, "owners": 25}})
+    assert "30 held-out clips of 7 files |" in tables(told | {"protocol": {"clips": 30, "files": 7}})
+    assert "30 held-out clips |" in tables(told | {"protocol": {"clips": 30, "files": 30}})
+
+
 def test_one_held_out_clip_is_swapped_with_training_clips_and_has_no_interval(by_hand, clips_of):
     found = measure_clips(by_hand("leak"), clips_of(1, 11), QUIET)
     assert (found["consistency"]["held_out"], found["consistency"]["identities"]) == (1, 10)
@@ -109,7 +125,7 @@ def test_clips_of_one_toy_are_one_draw_and_are_not_swapped_with_each_other(by_ha
     pairs, files = swapped[0]
     assert (files[pairs[:, 0]] != files[pairs[:, 1]]).all()
     assert found["protocol"]["owners"] == 5
-    assert "| PSNR in dB, 10 held-out clips | |" in tables(found)
+    assert "| PSNR in dB, 10 held-out clips of 5 toys or persons | |" in tables(found)
     assert set(found["fidelity"]["raw"]["reconstruction_psnr"]) == {"value", "low", "high"}
     assert set(of_few["fidelity"]["raw"]["reconstruction_psnr"]) == {"value"}
     psnr, by_itself = (part["fidelity"]["raw"]["reconstruction_psnr"] for part in (found, alone))

@@ -9,7 +9,8 @@ from rich.progress import Progress
 
 from models.motion import Motion, MotionConfig
 from training.data.pool import ClipPool
-from training.metrics.bootstrap import over_clips
+from training.evaluate import told_future
+from training.metrics.bootstrap import over_clips, ratio_over_clips
 from training.metrics.edges import edges
 from training.metrics.prediction import FAR, SAMPLES, future_frames, futures, squared_error
 from training.metrics.ssim import frame_ssim
@@ -67,6 +68,42 @@ def test_many_movements_of_few_clips_are_drawn_with_their_clips(by_hand):
     files = futures(model, leaning_pool(10), 4, 6, 40, QUIET, files=np.zeros(4, int)).first_error["held"]
     assert few.value == files.value
     assert files.low == files.high == pytest.approx(files.value), "one file is drawn each time"
+
+
+def test_every_list_of_a_prediction_has_intervals_over_movements_and_of_one_file_none(by_hand):
+    model = steady(by_hand(), 5 / 255, log_var=0.0)
+    measured = futures(model, leaning_pool(10), 4, 6, 40, QUIET)
+    lists = {"covered": measured.covered, "spread": measured.spread}
+    every = {
+        "psnr": measured.psnr,
+        "ssim": measured.ssim,
+        "squared_error": measured.squared_error,
+        "edges": measured.edges,
+        "far_edges": {"predicted": list(measured.far_edges.values())},
+        "samples": lists,
+    }
+    assert set(measured.intervals) == set(every)
+    for measure, by_name in every.items():
+        assert set(measured.intervals[measure]) == set(by_name)
+        for name, values in by_name.items():
+            for value, (low, high) in zip(values, measured.intervals[measure][name], strict=True):
+                assert low - 1e-9 <= value <= high + 1e-9, (measure, name)
+    low, high = measured.intervals["edges"]["held"][-1]
+    assert low < high - 0.01, "clips differ in what their edges are"
+    one = futures(model, leaning_pool(10), 4, 6, 40, QUIET, files=np.zeros(4, int))
+    assert one.files == 1
+    assert told_future(one)["intervals"] == {}
+    assert told_future(one)["first_error"]["held"] == {"value": one.first_error["held"].value}
+
+
+def test_a_ratio_is_of_sums_and_is_drawn_with_its_clips():
+    parts, wholes = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]), np.array([[2.0, 0.0], [4.0, 0.0], [4.0, 0.0]])
+    apart, nothing = ratio_over_clips(parts, wholes, np.arange(3))
+    assert apart.value == 0.6
+    assert (apart.low, apart.high) == (0.5, 0.75)
+    assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
+    together, _ = ratio_over_clips(parts, wholes, np.zeros(3, int))
+    assert together.low == together.high == together.value == 0.6
 
 
 def test_edges_tell_how_crisp_a_future_is_near_and_far(by_hand):

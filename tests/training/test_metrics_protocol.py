@@ -116,7 +116,10 @@ def test_drawn_motion_is_the_means_of_a_sampled_roll_out(by_hand):
     torch.testing.assert_close(drawn[:, 2], third.likeliest().mean[:, 0])
 
 
-def test_without_motion_frames_are_draws_of_their_own(by_hand):
+def test_without_motion_frames_are_draws_of_their_own_whatever_motion_the_model_has(by_hand):
     static = StaticCode(torch.rand(1, 4), torch.zeros(1, 4))
     made = static_fixed(by_hand(), None, static, 40, torch.Generator().manual_seed(0))
     assert len(torch.unique(made[0, :, 0, -1, -1])) > 8
+    model = by_hand()
+    model.motion = Motion(MotionConfig(static_dim=4, dynamic_dim=3, hidden=8, layers=1)).eval()
+    assert torch.equal(static_fixed(model, None, static, 40, torch.Generator().manual_seed(0)), made)

@@ -17,7 +17,7 @@ from training.data.errors import DataError
 from training.data.pool import ClipPool, Clips
 from training.data.sheets import Pose
 from training.data.sprite_clips import movements
-from training.drnet_recipes import faces_drnet
+from training.drnet_recipes import faces_drnet, own_clips_drnet
 from training.motion import (
     WIDENINGS,
     CodedRuns,
@@ -30,7 +30,7 @@ from training.motion import (
     within_central,
 )
 from training.recipe import MotionRecipe
-from training.recipes import motion_of
+from training.recipes import motion_of, own_clips
 
 SMALL = MotionRecipe(hidden=24, runs=24, length=16, observed=6, batch=24, steps=300, learning_rate=1e-2)
 
@@ -126,8 +126,9 @@ def test_codes_that_were_seen_a_little_off_teach_a_motion_the_way_back() -> None
 
 
 def test_a_motion_is_taught_anew_as_the_recipe_of_its_model_says() -> None:
-    assert motion_of("digits_drnet_reference").own_weight == 0
-    assert motion_of("a recipe that is gone") == motion_of(None) == MotionRecipe()
+    assert motion_of("digits_drnet_reference", "digits").own_weight == 0
+    assert motion_of("a recipe that is gone", "faces") == motion_of(None, "faces") == MotionRecipe()
+    assert motion_of(None, "clips") == own_clips().motion == own_clips_drnet().motion
 
 
 def test_a_card_says_how_a_motion_was_taught_and_no_longer_how_the_one_before_was() -> None:

@@ -75,8 +75,12 @@ def test_a_card_tells_what_only_some_rounds_have():
     told = {name: loss_rows(RECIPES[name]()) for name in RECIPES}
     blocks = {name for name, rows in told.items() if "residual blocks" in rows.get("decoder", "")}
     assert blocks == {"faces_drnet_residual", "faces_drnet_finish"}
-    painted = {name: rows["clips in other colours"] for name, rows in told.items() if "clips in other colours" in rows}
-    assert painted == {"sprites_vae_painted": "50%, all frames alike"}
+    kept = {name: rows["kept as they began"] for name, rows in told.items() if "kept as they began" in rows}
+    assert kept == {
+        "faces_vae_reading": "decoder and dynamic prior",
+        "faces_vae_drawing": "trunk and dynamic posterior",
+        "sprites_vae_reading": "decoder and dynamic prior",
+    }
 
 
 def test_a_drnet_keeps_no_part_as_its_normalisation_would_go_on():

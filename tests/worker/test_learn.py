@@ -139,6 +139,24 @@ def test_a_full_disk_is_told_and_leaves_the_name_free(small, bench, clips, monke
     assert not (bench.store.settings.own_models_dir / "mine").exists()
 
 
+@pytest.mark.parametrize("died", [False, True])
+def test_a_disk_that_fills_once_the_model_is_written_costs_its_pictures_alone(small, bench, clips, monkeypatch, died):
+    def full(*asked):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def dies_then_full(*asked):
+        monkeypatch.setattr("training.own.measure_clips", full)
+        raise SystemExit
+
+    record = submit(bench, clips)
+    monkeypatch.setattr("training.own.measure_clips", dies_then_full if died else full)
+    work(bench)
+    problem = bench.store.get(record.id).problem
+    assert (problem.slug, problem.status) == ("storage-full", 507)
+    assert "mine was learnt and is served" in problem.detail
+    assert load_model(bench.shelf.catalogue.find("mine").folder).name == "mine"
+
+
 def test_an_attempt_after_a_death_goes_on_where_the_first_was(small, bench, clips, monkeypatch):
     monkeypatch.setattr("training.loop.CHECKPOINT_SECONDS", 0.0)
     record = submit(bench, clips, minutes=60)

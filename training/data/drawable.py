@@ -6,6 +6,7 @@ A static factor is a level of someone's appearance; `dynamic` is one row of numb
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -71,8 +72,8 @@ class Drawable(ABC):
         """What there is to be read of dynamic factors, by name: a class's number, or a value."""
 
     @abstractmethod
-    def legible(self, dynamic: Float[np.ndarray, "*n d"]) -> Bool[np.ndarray, "*n f"]:
-        """Which static factors can be seen at all in such a pose."""
+    def legible(self, pose: Mapping[str, Float[np.ndarray, "*n"]]) -> Bool[np.ndarray, "*n f"]:
+        """Which static factors can be seen at all in such a pose, given as `read` gives it, or a judge."""
 
     @abstractmethod
     def examples(self, split: Split, count: int, rng: np.random.Generator) -> Labelled:
@@ -117,9 +118,9 @@ class DrawnFaces(Drawable):
         """Smile, surprise and turn as they are."""
         return {name: dynamic[..., column] for column, name in enumerate(DYNAMIC)}
 
-    def legible(self, dynamic: Float[np.ndarray, "*n 3"]) -> Bool[np.ndarray, "*n f"]:
+    def legible(self, pose: Mapping[str, Float[np.ndarray, "*n"]]) -> Bool[np.ndarray, "*n f"]:
         """A face shows all of its factors in every pose."""
-        return np.ones((*dynamic.shape[:-1], len(FACTORS)), dtype=bool)
+        return np.ones((*next(iter(pose.values())).shape, len(FACTORS)), dtype=bool)
 
     def pool(self, split: Split) -> FacesPool:
         """The split's pool, which training uses too."""
@@ -219,9 +220,9 @@ class CompositedSprites(Drawable):
         parts = {"action": self.poses.action, "direction": self.poses.direction, "pose": self.poses.picture}
         return {name: part[pose].astype(np.float64) for name, part in parts.items()}
 
-    def legible(self, dynamic: Float[np.ndarray, "*n 1"]) -> Bool[np.ndarray, "*n f"]:
+    def legible(self, pose: Mapping[str, Float[np.ndarray, "*n"]]) -> Bool[np.ndarray, "*n f"]:
         """All but what the sheet hides: the legs of the fallen body."""
-        return self.poses.legible[dynamic[..., 0].astype(np.int64)]
+        return self.poses.legible[pose["pose"].astype(np.int64)]
 
     def examples(self, split: Split, count: int, rng: np.random.Generator) -> Labelled:
         """Any character of the split in any pose."""

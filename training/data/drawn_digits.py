@@ -5,6 +5,7 @@ green, in the definition of DrNET's authors (`training.data.digits`).
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +72,9 @@ class DrawnDigits(Drawable):
         """Where each digit's upper left corner is, in pixels."""
         return {name: dynamic[..., column] for column, name in enumerate(self.ranges)}
 
-    def legible(self, dynamic: Float[np.ndarray, "*n 4"]) -> Bool[np.ndarray, "*n 3"]:
+    def legible(self, pose: Mapping[str, Float[np.ndarray, "*n"]]) -> Bool[np.ndarray, "*n 3"]:
         """The kinds unless one digit is upon the other; which one is in front only where they touch."""
-        apart = np.abs(dynamic[..., :2] - dynamic[..., 2:]).max(-1)
+        apart = np.maximum(*(np.abs(pose[f"red {axis}"] - pose[f"green {axis}"]) for axis in ("y", "x")))
         return np.stack([apart >= HIDDEN, apart >= HIDDEN, apart < TOUCHING], axis=-1)
 
     def examples(self, split: Split, count: int, rng: np.random.Generator) -> Labelled:

@@ -75,6 +75,19 @@ def over_clips(values: Float[np.ndarray, " num"], of: Int[np.ndarray, " num"] | 
     return Estimate.of(values.mean(), mean_over_identities(values, drawn))
 
 
+def ratio_over_clips(
+    parts: Float[np.ndarray, "num k"], wholes: Float[np.ndarray, "num k"], of: Int[np.ndarray, " num"]
+) -> list[Estimate]:
+    """Σ parts / Σ wholes of each column, and its interval, resampled as by `over_clips`; 0 where there is no whole."""
+    together = numbered(of)
+    drawn = weights(np.random.default_rng(0), int(together.max()) + 1)[:, together]
+    above, below = drawn @ parts, drawn @ wholes
+    unseen = np.where(wholes.any(0), np.nan, 0.0) * np.ones_like(above)
+    rounds = np.divide(above, below, out=unseen, where=below > 0)
+    values = np.divide(parts.sum(0), wholes.sum(0), out=np.zeros(parts.shape[1]), where=wholes.any(0))
+    return [Estimate.of(value, column) for value, column in zip(values, rounds.T, strict=True)]
+
+
 def mean_over_pairs(
     values: Float[np.ndarray, " pairs"],
     pairs: Int[np.ndarray, "pairs 2"],

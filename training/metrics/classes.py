@@ -21,6 +21,7 @@ from models.disentangler import Disentangler, encode_in_chunks
 from training.data.labels import Labels
 from training.data.pool import Clips, even_numbers
 from training.metrics.bootstrap import numbered
+from training.metrics.own_clips import alone_of_few
 from training.metrics.probes import Probe, Reader, probe_class
 from training.sources import Source
 
@@ -58,11 +59,19 @@ def measure_classes(model: Disentangler, source: Source, most: int | None, progr
     known = labelled_codes(model, source.training, training, np.sort(order[:most]), progress)
     unknown = labelled_codes(model, source.held_out, held_out, np.arange(len(source.held_out)), progress)
     readers: tuple[Reader, ...] = ("linear", "mlp")
+    whose = len(set(unknown.whose.tolist()))
+
+    def told(reader: Reader) -> dict[str, dict[str, dict[str, float]]]:
+        found = asdict(class_probes(known, unknown, reader, progress))
+        return {
+            code: {name: alone_of_few(one, whose) for name, one in probes.items()} for code, probes in found.items()
+        }
+
     return {
         "training_clips": len(known.static),
         "clips": len(unknown.static),
         "frames_per_clip": FRAMES,
-        **{reader: asdict(class_probes(known, unknown, reader, progress)) for reader in readers},
+        **{reader: told(reader) for reader in readers},
     }
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from models.codes import StaticCode
-from models.compose import sample_motion
+from models.compose import sample_frames
 from models.disentangler import Disentangler
 from models.gaussian import Gaussian
 from models.motion import Motion, State
@@ -39,9 +39,9 @@ def dynamic_fixed(
 def static_fixed(
     model: Disentangler, motion: Motion | None, static: StaticCode, frames: int, generator: torch.Generator
 ) -> UInt8[Tensor, "n frames c h w"]:
-    """These identities, each doing what the motion draws for it; without one, what the model's prior does."""
+    """These identities, each doing what the motion draws for it; without one, frames that the model's prior draws."""
     if motion is None:
-        return pictures(model, static, sample_motion(model, static, frames, generator))
+        return pictures(model, static, sample_frames(model, static, frames, generator))
     return pictures(model, static, drawn_motion(model, motion, static, frames, generator))
 
 

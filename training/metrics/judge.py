@@ -91,7 +91,8 @@ class Judge(nn.Module):
 def judge_loss(judge: Judge, examples: Labelled, data: Drawable) -> Float[Tensor, ""]:
     """Cross-entropy of every legible factor and of classes, squared error of values; summed over factors."""
     outputs = judge(examples.frames)
-    truth, legible = data.read(examples.dynamic), data.legible(examples.dynamic)
+    truth = data.read(examples.dynamic)
+    legible = data.legible(truth)
     loss = torch.zeros(())
     for column, name in enumerate(data.static_levels):
         levels = torch.from_numpy(np.where(legible[:, column], examples.static[:, column], -100))

@@ -62,14 +62,17 @@ def kept(
     return Kept(
         seeds,
         "prior" if model.motion is None else "motion",
-        *(scores(judge, data, clips, passes) for passes in made.values()),
+        *(scores(judge, data, clips, passes, held == "dynamic") for held, passes in made.items()),
     )
 
 
 def scores(
-    judge: Judge, data: Drawable, clips: HeldOutClips, passes: list[UInt8[Tensor, "n t c h w"]]
+    judge: Judge, data: Drawable, clips: HeldOutClips, passes: list[UInt8[Tensor, "n t c h w"]], posed: bool
 ) -> dict[str, Score]:
-    """Shares over all passes, their deviation over passes, and intervals over identities."""
+    """Shares over all passes, their deviation over passes, and intervals over identities.
+
+    Pictures are `posed` where they show the clips' own motions; what drawn ones hide is read in the pictures.
+    """
     count, length = clips.frames.shape[:2]
     themselves = np.stack([np.arange(count)] * 2, axis=1)
 
@@ -78,7 +81,7 @@ def scores(
         static = np.repeat(clips.static, frames.shape[1], axis=0)
         dynamic = np.tile(clips.dynamic, (1, times, 1)).reshape(len(static), -1)
         reading: Reading = judge.read(merge(frames))
-        return shares(reading, data, static, dynamic, themselves)
+        return shares(reading, data, static, dynamic, themselves, posed)
 
     each = [told(part).intervals for part in passes]
     together = told(torch.cat(passes, dim=1)).intervals

@@ -20,13 +20,13 @@ from jaxtyping import Int
 from rich.progress import Progress
 from torch import Tensor
 
-from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks, peak_signal_to_noise
+from models.disentangler import Disentangler, decode_in_chunks, encode_in_chunks
 from training.data.pool import ClipPool, Clips, even_numbers, evenly
 from training.metrics.bootstrap import Estimate, mean_over_identities, numbered, weights
 from training.metrics.consistency import consistency
 from training.metrics.scene import FRAMES, scene_probe
 from training.metrics.ssim import frame_ssim
-from training.metrics.swaps import CLIP_FRAMES, as_bytes, decode_pairs, encode
+from training.metrics.swaps import CLIP_FRAMES, as_bytes, decode_pairs, encode, frame_psnr
 from training.sources import Source
 
 SEED = 11
@@ -68,8 +68,9 @@ def reconstructed(model: Disentangler, held_out: Clips, progress: Progress) -> t
         frames = evenly(held_out.clip(number), CLIP_FRAMES).to(device)
         codes = encode_in_chunks(model, frames)
         again = decode_in_chunks(model, codes.static, codes.dynamic.mean[0])
-        psnr.append(float(peak_signal_to_noise(frames, again).mean()))
-        ssim.append(float(frame_ssim(as_bytes(again)[None], as_bytes(frames)[None]).mean()))
+        made, true = as_bytes(again)[None], as_bytes(frames)[None]
+        psnr.append(float(frame_psnr(made, true).mean()))
+        ssim.append(float(frame_ssim(made, true).mean()))
     return psnr, ssim
 
 
@@ -122,7 +123,7 @@ def measure_scene(
     if len(training) < LEAST_TO_PROBE[0] or len(held_out) < LEAST_TO_PROBE[1]:
         return {}
     found = asdict(scene_probe(model, training, held_out, progress, *clips, steps=steps, files=files))
-    return {"scene": found | {"right": alone_of_few(found["right"], files)}}
+    return {"scene": found | {"right": alone_of_few(found["right"], len(set(files.tolist())))}}
 
 
 def long_enough(clips: Clips) -> Clips:
@@ -147,9 +148,10 @@ def held_out_files(source: Source) -> Int[np.ndarray, " n"]:
 
 def without_interval_of_few(estimate: Mapping[str, float], source: Source) -> dict[str, float]:
     """The estimate, and its value alone where it is of too few files: resampled, they say nothing of others."""
-    return alone_of_few(estimate, held_out_files(source))
+    return alone_of_few(estimate, len(set(held_out_files(source).tolist())))
 
 
-def alone_of_few(estimate: Mapping[str, float], files: Int[np.ndarray, " n"]) -> dict[str, float]:
-    """The same, of clips of these files."""
-    return {"value": estimate["value"]} if len(set(files.tolist())) < LEAST_FILES else dict(estimate)
+def alone_of_few(estimate: Mapping[str, float], files: int) -> dict[str, float]:
+    """The same, of clips of so many files."""
+    ends = ("low", "high") if files < LEAST_FILES else ()
+    return {name: value for name, value in estimate.items() if name not in ends}

@@ -26,7 +26,7 @@ from models.codes import Codes
 from models.disentangler import Disentangler, decode_in_chunks
 from models.motion import Motion
 from training.data.pool import Clips
-from training.metrics.bootstrap import Estimate, over_clips
+from training.metrics.bootstrap import Estimate, over_clips, ratio_over_clips
 from training.metrics.edges import edges
 from training.metrics.ssim import frame_ssim
 from training.metrics.swaps import as_bytes, constant, frame_psnr
@@ -45,6 +45,7 @@ class Futures:
 
     observed: int
     movements: int
+    files: int  # that the movements are of
     squared_error: dict[str, list[float]]  # "predicted", "held", "own codes", "constant": summed over a frame
     psnr: dict[str, list[float]]  # dB
     ssim: dict[str, list[float]]
@@ -53,6 +54,8 @@ class Futures:
     far_edges: dict[int, float]  # by frames ahead, of the first `BATCH` movements; 1 for the mean of their true frames
     covered: list[float]  # share of true codes' dimensions within the samples' central 90 %
     spread: list[float]  # deviation over samples, in standard deviations over training clips
+    # Of each of these lists, over movements, or over the files that these are of: by measure and what was measured.
+    intervals: dict[str, dict[str, list[tuple[float, float]]]]
 
 
 @torch.inference_mode()
@@ -75,12 +78,14 @@ def futures(
     motion = model.taught_motion()
     device, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
     numbers = clips.with_runs(observed + ahead)
+    who = np.array([numbers[turn % len(numbers)] for turn in range(count)])
+    of = who if files is None else files[who]
     made: dict[str, list[UInt8[Tensor, "b t c h w"]]] = {"predicted": [], "held": [], "own codes": []}
-    true, covered, spread, far_edges = [], [], [], dict[int, float]()
+    true, covered, asked, spread, far_edges = [], [], [], [], list[Estimate]()
     std = motion.get_buffer("dynamic_std")
     for first in progress.track(range(0, count, BATCH), description="predicting"):
         turns = range(first, min(first + BATCH, count))
-        runs = [clips.run(numbers[turn % len(numbers)], observed + ahead, generator) for turn in turns]
+        runs = [clips.run(int(who[turn]), observed + ahead, generator) for turn in turns]
         batch = torch.stack(runs).to(device)
         codes = model.encode(batch[:, :observed])
         later = model.encode_dynamic(batch).mean[:, observed:]
@@ -94,31 +99,47 @@ def futures(
         true.append(as_bytes(batch[:, observed:]))
         if not far_edges:
             far = motion.roll_out(codes.dynamic.mean, codes.static.mean, max(FAR))[:, torch.tensor(FAR) - 1]
-            energy = edges(as_bytes(model.decode(codes.static, far))).mean(0) / edges(true[0]).mean().clamp_min(FLAT)
-            far_edges = dict(zip(FAR, energy.tolist(), strict=True))
+            energy = edges(as_bytes(model.decode(codes.static, far))).numpy()
+            crisp = edges(true[0]).mean(1, keepdim=True).numpy()
+            far_edges = ratio_over_clips(energy, crisp.repeat(len(FAR), 1).clip(FLAT), of[: len(crisp)])
         samples = sample_futures(motion, codes, ahead, first)
         within = within_central(samples, later).float()
         used = (later.std(1, keepdim=True) > 0.2 * std).float() if ahead > 1 else torch.ones_like(within[:, :1])
-        covered.append(torch.stack([(within * used).sum((0, 2)), used.expand_as(within).sum((0, 2))]).cpu())
-        spread.append((samples.std(0) / std).mean((0, 2)).cpu() * len(turns))
+        covered.append((within * used).sum(2).cpu())
+        asked.append(used.expand_as(within).sum(2).cpu())
+        spread.append((samples.std(0) / std).mean(2).cpu())
     truth = torch.cat(true)
     pictures = {name: torch.cat(parts) for name, parts in made.items()} | {"constant": constant(truth)}
-    right, asked = torch.stack(covered).sum(0)
-    who = np.array([numbers[turn % len(numbers)] for turn in range(count)])
-    of = who if files is None else files[who]
     errors = {name: squared_error(part, truth) for name, part in pictures.items()}
-    crisp = edges(truth).mean(0).clamp_min(FLAT)
+    one, crisp = np.ones((count, ahead)), edges(truth).numpy().clip(FLAT)
+    measured = {
+        "squared_error": {name: ratio_over_clips(error, one, of) for name, error in errors.items()},
+        "psnr": {name: ratio_over_clips(frame_psnr(part, truth), one, of) for name, part in pictures.items()},
+        "ssim": {name: ratio_over_clips(frame_ssim(part, truth), one, of) for name, part in pictures.items()},
+        "edges": {name: ratio_over_clips(edges(part).numpy(), crisp, of) for name, part in pictures.items()},
+        "far_edges": {"predicted": far_edges},
+        "samples": {
+            "covered": ratio_over_clips(torch.cat(covered).numpy(), torch.cat(asked).numpy(), of),
+            "spread": ratio_over_clips(torch.cat(spread).numpy(), one, of),
+        },
+    }
+    values = {key: {name: [one.value for one in row] for name, row in part.items()} for key, part in measured.items()}
     return Futures(
         observed,
         count,
-        {name: error.mean(0).tolist() for name, error in errors.items()},
-        {name: frame_psnr(part, truth).mean(0).tolist() for name, part in pictures.items()},
-        {name: frame_ssim(part, truth).mean(0).tolist() for name, part in pictures.items()},
+        len(set(of.tolist())),
+        values["squared_error"],
+        values["psnr"],
+        values["ssim"],
         {name: over_clips(error[:, :FIRST].mean(1), of) for name, error in errors.items()},
-        {name: (edges(part).mean(0) / crisp).tolist() for name, part in pictures.items()},
-        far_edges,
-        (right / asked.clamp_min(1)).tolist(),
-        (torch.stack(spread).sum(0) / count).tolist(),
+        values["edges"],
+        dict(zip(FAR, values["far_edges"]["predicted"], strict=True)),
+        values["samples"]["covered"],
+        values["samples"]["spread"],
+        {
+            key: {name: [(one.low, one.high) for one in row] for name, row in part.items()}
+            for key, part in measured.items()
+        },
     )
 
 

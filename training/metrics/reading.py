@@ -23,6 +23,7 @@ class Shares:
     dynamic_all: float  # every dynamic factor of a picture right at once
     r2: dict[str, float]  # of continuous factors
     intervals: dict[str, Estimate] = field(default_factory=dict)  # of shares, by factor and name, over identities
+    r2_intervals: dict[str, Estimate] = field(default_factory=dict)
 
 
 def shares(
@@ -31,12 +32,15 @@ def shares(
     static: Int[np.ndarray, "n f"],
     dynamic: Float[np.ndarray, "n d"],
     pairs: Int[np.ndarray, "p 2"] | None = None,
+    posed: bool = True,
 ) -> Shares:
     """Compare a reading with the factors that the pictures should show.
 
-    `pairs` says whose appearance and motion a clip shows, of n / p pictures each, and gives intervals.
+    `pairs` says whose appearance and motion a clip shows, of n / p pictures each, and gives intervals. Pictures that
+    are not `posed` were drawn in poses of the model's own choice: these hide what the judge's reading of them says.
     """
-    legible, truth = data.legible(dynamic), data.read(dynamic)
+    truth = data.read(dynamic)
+    legible = data.legible(truth if posed else {**reading.classes, **reading.values})
     right: list[Bool[np.ndarray, " n"]] = []
     by_factor = {}
     for column, name in enumerate(data.static_levels):
@@ -66,6 +70,9 @@ def shares(
             | {"static_all": (everything, whole)},
             pairs,
         ),
+        r2_intervals={}
+        if pairs is None
+        else {name: r_squared_over_pairs(reading.values[name], truth[name], pairs) for name in data.ranges},
     )
 
 
@@ -97,6 +104,22 @@ def intervals(
             of_static.append(rounds)
     mean = float(np.mean([found[name].value for name in static]))
     return {"static_mean": Estimate.of(mean, np.mean(of_static, axis=0)), **found}
+
+
+def r_squared_over_pairs(
+    predicted: Float[np.ndarray, " n"],
+    true: Float[np.ndarray, " n"],
+    pairs: Int[np.ndarray, "p 2"],
+    seed: int = 0,
+) -> Estimate:
+    """R² with its interval, resampled as `bootstrap.mean_over_pairs` does; each resample has a variance of its own."""
+    together = occurrences(pairs, weights(np.random.default_rng(seed), int(pairs.max()) + 1))
+    centred = true - true.mean()
+    parts = (np.ones_like(true), centred, centred**2, (predicted - true) ** 2)
+    count, total, squares, error = (together @ part.reshape(len(pairs), -1).sum(1) for part in parts)
+    varied = squares - total**2 / np.maximum(count, 1)
+    missing = np.full(len(together), np.nan)
+    return Estimate.of(r_squared(predicted, true), 1 - np.divide(error, varied, out=missing, where=varied > 0))
 
 
 def r_squared(predicted: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"]) -> float:

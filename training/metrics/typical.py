@@ -28,6 +28,7 @@ class Typical:
 
     shares: dict[str, Estimate]
     clips: int  # of each kind
+    files: int  # that they are of
 
 
 def foreign(own: Clips) -> dict[str, Callable[[Frames, torch.Generator], Frames]]:
@@ -71,4 +72,5 @@ def typical(
             called[name].append(float(bool(fit(score, quantiles).typical)))
     who = (MAX_CLIPS + np.arange(count)) % len(held_out)
     of = who if files is None else files[who]
-    return Typical({name: over_clips(np.array(values), of) for name, values in called.items()}, count)
+    shares = {name: over_clips(np.array(values), of) for name, values in called.items()}
+    return Typical(shares, count, len(set(of.tolist())))
