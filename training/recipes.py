@@ -147,19 +147,6 @@ def sprites_vae_finish() -> Recipe:
     return replace(recipe, seed=2, steps=5_000, loss=replace(recipe.loss, static_weight=faint))
 
 
-def sprites_vae_reading() -> Recipe:
-    """A fourth round for `sprites-vae` (`--from sprites-vae`), in which codes are read better, and drawn as they were.
-
-    Two pairs of trousers differ by a shade, and are still confused; codes that were fitted to the pictures confuse them
-    less often, so that it is the reading that is at fault.
-    """
-    recipe = sprites_vae_finish()
-    assert isinstance(recipe.loss, VariationalLoss)
-    last = Anneal(((0.0, recipe.loss.static_weight.points[-1][1]),))
-    loss = replace(recipe.loss, static_weight=last)
-    return replace(recipe, seed=3, steps=2_500, loss=loss, kept=("decoder", "dynamic_prior"))
-
-
 def second_round(recipe: Recipe) -> Recipe:
     """9000 steps more, in which the static code is free to hold more once again, and motion stays what it is.
 
@@ -275,7 +262,6 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
         sprites_vae,
         sprites_vae_again,
         sprites_vae_finish,
-        sprites_vae_reading,
         sprites_vae_paper,
         digits_vae,
         digits_vae_paper,

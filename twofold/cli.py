@@ -273,6 +273,7 @@ def import_drnet(
     name: Annotated[str, typer.Option(help="What to call the model.")],
     normalize: Annotated[bool, typer.Option(help="It was trained with --normalize: poses of length 1.")] = False,
     replace: Annotated[bool, typer.Option(help="In place of the model of that name.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Take in a DrNET that the authors' code trained (drnet-py).
 
@@ -280,7 +281,7 @@ def import_drnet(
     """
     from twofold.learning import import_checkpoint
 
-    import_checkpoint(checkpoint, name, unit_pose=normalize, replace=replace)
+    import_checkpoint(checkpoint, name, unit_pose=normalize, replace=replace, as_json=as_json)
 
 
 @app.command("teach-motion", rich_help_panel=LEARN)
@@ -292,11 +293,12 @@ def teach_motion(
         typer.Option(min=0, help="Other than its recipe says; 0 keeps its motion, and sets how far samples spread."),
     ] = None,
     device: Device = None,
+    as_json: AsJson = False,
 ) -> None:
     """Teach a model what comes next: a new motion on its codes."""
     from twofold.learning import teach_model_motion
 
-    teach_model_motion(model, data, device=device, steps=steps)
+    teach_model_motion(model, data, device=device, steps=steps, as_json=as_json)
 
 
 @app.command(rich_help_panel=LEARN)
@@ -326,6 +328,7 @@ def samples(
     seed: Annotated[int, typer.Option(min=0, help="Which motions.")] = 0,
     sprites: Annotated[Path | None, typer.Option(help="Folder of the LPC layer sheets, for sprites too.")] = None,
     digits: Annotated[Path | None, typer.Option(help="Folder of MNIST's files, for moving digits too.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write sample clips to try."""
     from twofold.samples import write_digit_clips, write_face_clips, write_sprite_clips
@@ -335,8 +338,7 @@ def samples(
         paths += write_sprite_clips(folder, sprites, count)
     if digits is not None:
         paths += write_digit_clips(folder, digits, count, seed)
-    for path in paths:
-        typer.echo(path)
+    typer.echo(json.dumps([str(path) for path in paths]) if as_json else "\n".join(map(str, paths)))
 
 
 def main() -> None:

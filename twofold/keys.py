@@ -75,14 +75,18 @@ def show(as_json: AsJson = False) -> None:
 
 
 @keys.command()
-def remove(name: Name) -> None:
+def remove(name: Name, as_json: AsJson = False) -> None:
     """Remove a key: whoever holds it is refused from now on. Its jobs expire as they would have."""
     from jobs.keys import KeyFile
 
     file = KeyFile(settings_with().own_keys_file)
     file.remove(name)
+    left = len(file.read())
+    if as_json:
+        typer.echo(json.dumps({"name": name, "keys_left": left}))
+        return
     typer.echo(f"removed {name}", err=True)
-    if not file.read():
+    if not left:
         typer.echo(
             f"That was the last one: nobody is let in until you add another; delete {file.path} and start the server "
             "again to go back to one without keys.",
@@ -93,6 +97,7 @@ def remove(name: Name) -> None:
 @keys.command("webhook-secret")
 def webhook_secret(
     name: Annotated[str | None, typer.Argument(help="Whose; nobody's where there are no keys.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a key's callbacks are signed with (whsec_…), for whoever checks them."""
     from jobs.callbacks import Secrets
@@ -103,4 +108,5 @@ def webhook_secret(
     owner = next((key.id for key in KeyFile(settings.own_keys_file).read() if key.name == name), None)
     if name is not None and owner is None:
         raise ConfigurationError(f"there is no key {name!r:.80}; `twofold keys list` shows those there are")
-    typer.echo(Secrets(settings.own_webhook_secret_file).told(owner or LOCAL))
+    secret = Secrets(settings.own_webhook_secret_file).told(owner or LOCAL)
+    typer.echo(json.dumps({"name": name, "webhook_secret": secret}) if as_json else secret)

@@ -196,11 +196,13 @@ def _bar(quiet: bool = False) -> Progress:
     )
 
 
-def teach_model_motion(model: str, data: Path | None, *, device: str | None = None, steps: int | None = None) -> None:
+def teach_model_motion(
+    model: str, data: Path | None, *, device: str | None = None, steps: int | None = None, as_json: bool = False
+) -> None:
     """Give a model a motion, and say so."""
     settings = read_settings()
     folder = find_folder(model, settings)
-    with readable_failures(), _bar() as bar, reading(crop_of(folder), settings) as read:
+    with readable_failures(), _bar(as_json) as bar, reading(crop_of(folder), settings) as read:
         task = bar.add_task("reading clips", total=None, terms="")
 
         def on_step(step: int, terms: Mapping[str, float]) -> None:
@@ -214,6 +216,9 @@ def teach_model_motion(model: str, data: Path | None, *, device: str | None = No
             on_step=on_step,
             read=read,
         )
+    if as_json:
+        print(json.dumps(made(folder)))
+        return
     print(f"{folder.name} has a motion, and with it a new digest, {digest[:19]}…; `twofold predict` uses it")
 
 
@@ -250,7 +255,7 @@ UNKNOWN = """How its codes are spread over its training clips is not known: it d
 deviation of every number of a pose, and cannot say whether a clip is typical."""
 
 
-def import_checkpoint(path: Path, name: str, *, unit_pose: bool, replace: bool = False) -> None:
+def import_checkpoint(path: Path, name: str, *, unit_pose: bool, replace: bool = False, as_json: bool = False) -> None:
     """Make a model folder of weights that the authors' DrNET code saved, and say where it is.
 
     Raises:
@@ -270,6 +275,9 @@ def import_checkpoint(path: Path, name: str, *, unit_pose: bool, replace: bool =
     card = f"# {name}\n\nA DrNET (Denton & Birodkar 2017, arXiv:1705.10915), imported from {path.name}.\n\n{UNKNOWN}\n"
     # Whole precision, so that it computes what it computed where it was made.
     save_model(folder, name, model, data=data, card=card, dtype=torch.float32)
+    if as_json:
+        print(json.dumps(made(folder)))
+        return
     Console().print(f"{name} is in {folder}; `twofold up` serves it, `twofold models` lists it", soft_wrap=True)
 
 

@@ -79,7 +79,6 @@ def test_a_card_tells_what_only_some_rounds_have():
     assert kept == {
         "faces_vae_reading": "decoder and dynamic prior",
         "faces_vae_drawing": "trunk and dynamic posterior",
-        "sprites_vae_reading": "decoder and dynamic prior",
     }
 
 

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from twofold.cli import app
 from twofold.results import unpack
 from twofold.samples import write_face_clips
 
@@ -177,3 +179,14 @@ def test_samples_are_written_and_named(twofold, tmp_path):
     done = twofold("samples", tmp_path / "clips", "--count", "1")
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).read_bytes()[4:8] == b"ftyp"
+    again = twofold("samples", tmp_path / "clips", "--count", "1", "--json")
+    assert json.loads(again.stdout) == [done.stdout.strip()]
+
+
+def test_every_command_that_answers_does_so_in_json_too():
+    """All but those that run until they are stopped."""
+
+    every = dict(get_command(app).commands)
+    every |= every.pop("keys").commands
+    without = {name for name, one in every.items() if not any("--json" in option.opts for option in one.params)}
+    assert without == {"up", "serve", "worker"}

@@ -29,10 +29,15 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_removed(keys, tmp_pat
     assert secret not in listed.stdout
     assert key.sha256 not in listed.stdout
 
-    assert keys("webhook-secret", "alice").stdout.startswith("whsec_")
+    signed_with = keys("webhook-secret", "alice").stdout.strip()
+    assert signed_with.startswith("whsec_")
+    told = json.loads(keys("webhook-secret", "alice", "--json").stdout)
+    assert told == {"name": "alice", "webhook_secret": signed_with}
     removed = keys("remove", "alice")
     assert removed.returncode == 0
     assert "nobody is let in" in removed.stderr
+    keys("add", "bob")
+    assert json.loads(keys("remove", "bob", "--json").stdout) == {"name": "bob", "keys_left": 0}
 
 
 def test_what_cannot_be_is_one_line_with_code_1(keys):

@@ -135,8 +135,9 @@ def test_a_drnet_of_the_authors_code_is_imported_and_served(twofold, shared_data
         for name, shape in shapes[f"dcgan_64.{part}"].items()
     }
     save_file(tensors, tmp_path / "theirs.safetensors")
-    done = twofold(tmp_path, "import-drnet", tmp_path / "theirs.safetensors", "--name", "theirs")
+    done = twofold(tmp_path, "import-drnet", tmp_path / "theirs.safetensors", "--name", "theirs", "--json")
     assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["name"] == "theirs"
     listed = twofold(tmp_path, "models", "--local", "--json")
     (found,) = [model for model in json.loads(listed.stdout) if model["name"] == "theirs"]
     assert (found["family"], found["static_dim"], found["dynamic_dim"]) == ("drnet", 128, 10)
