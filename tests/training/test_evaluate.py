@@ -176,6 +176,23 @@ def test_the_error_of_a_prediction_is_told_as_the_mean_of_its_first_ten_frames()
     assert f"**predicted** {said:.1f} (" in prediction_table(told["prediction"])
 
 
+def test_a_table_of_predictions_says_how_sure_they_are_where_that_is_known():
+    told = json.loads((Path(__file__).parents[2] / "models" / "zoo" / "faces-vae" / "evaluation.json").read_text())
+    measured = told["prediction"]
+    rows = prediction_table(measured).splitlines()
+    after = {rows[number - 1].split(" | ")[0]: row for number, row in enumerate(rows) if "95 % over movements" in row}
+    names = ("**predicted**, PSNR, dB", "**predicted**, SSIM", "**predicted**, squared error", "**predicted**, edges")
+    samples = ("true codes within the samples' central 90 %, %", "spread of the samples, deviations of the code")
+    assert list(after) == [f"| {name}" for name in (*names, *samples)]
+    low, high = measured["intervals"]["psnr"]["predicted"][4]
+    assert after["| **predicted**, PSNR, dB"].split(" | ")[2] == f"{low:.2f} to {high:.2f}"
+    low, high = measured["intervals"]["far_edges"]["predicted"][0]
+    assert f"({low:.2f} to {high:.2f}) 100 frames ahead" in rows[-1]
+    unsure = prediction_table(measured | {"intervals": {}})
+    assert "95 % over movements" not in unsure
+    assert " 100 frames ahead, " in unsure.splitlines()[-1]
+
+
 @pytest.mark.parametrize(("data", "remedy"), [("LPC sprites", "layer sheets"), ("7 own clips", "own clips")])
 def test_a_data_set_that_needs_a_folder_says_so(tmp_path, data, remedy):
     save_tiny(tmp_path / "tiny", "tiny", data)
