@@ -2,7 +2,7 @@
 
 RQ's default worker forks for every job, which would load the model each time and cannot use CUDA after a fork; its
 `SimpleWorker` runs jobs in its own process, and then knows neither heartbeat nor cancel nor hard timeout. The heartbeat
-thread here gives the first two, and the supervisor, who listens to its pulse, the third.
+thread here gives the first two, and the supervisor, who listens to the pulse, the third.
 """
 
 import json
@@ -33,6 +33,9 @@ log = structlog.get_logger(__name__)
 BEAT_EVERY = 1.0  # seconds between two beats: so soon a running job hears that it is canceled
 RQ_BEAT_EVERY = 10.0  # seconds between two renewals of what RQ knows of us
 ANNOUNCED_FOR = 15.0  # seconds after which a worker that went silent is no longer taken for warm
+# Seconds from which RQ takes both of its times: it waits 15 less for a job, and 5 less for an answer of Redis. By
+# default these are minutes, in which a connection that leads nowhere would hold up heartbeats and the next job.
+RQ_PATIENCE = 25
 
 
 @dataclass(slots=True)
@@ -53,6 +56,10 @@ class Pulse:
 class WarmWorker(SimpleWorker):
     """Takes jobs from one queue (so that RQ moves them reliably) and runs them with what lies on its bench."""
 
+    # Seconds between two looks for a Redis that was gone, at most. RQ's own minute would leave a worker idle that the
+    # heartbeat thread announces as warm as soon as Redis is back.
+    max_connection_wait_time = 5.0
+
     def __init__(self, queue: str, redis: Redis, bench: Bench, pulse: Pulse | None = None, **options: Any) -> None:
         super().__init__(
             [rq_queue(queue, redis)],
@@ -61,6 +68,7 @@ class WarmWorker(SimpleWorker):
             serializer=JSONSerializer,
             job_monitoring_interval=int(RQ_BEAT_EVERY),
             log_job_description=False,
+            worker_ttl=RQ_PATIENCE,
             **options,
         )
         self.queue_name = queue
@@ -68,18 +76,20 @@ class WarmWorker(SimpleWorker):
         self.pulse = pulse or Pulse()
         self.running: tuple[Job, Execution] | None = None
         self._ended = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._heart = threading.Thread(target=self._beat_until_end, name="heartbeat", daemon=True)
+        self._pulsing = threading.Thread(target=self._pulse_until_end, name="pulse", daemon=True)
 
     def work(self, *arguments: Any, **options: Any) -> bool:
         """Announce that we are warm, keep saying so, and work until told to stop."""
         token = BENCH.set(self.bench)
-        self._thread = threading.Thread(target=self._beat_until_end, name="heartbeat", daemon=True)
-        self._thread.start()
+        self._heart.start()
+        self._pulsing.start()
         try:
             return bool(super().work(*arguments, **options))
         finally:
             self._ended.set()
-            self._thread.join(timeout=5)
+            self._heart.join(timeout=5)
+            self._pulsing.join(timeout=5)
             BENCH.reset(token)
             try:
                 withdraw(self.bench.store.redis, self.name)
@@ -110,11 +120,19 @@ class WarmWorker(SimpleWorker):
         if attempt is not None:
             attempt.stop(Why.CANCELED)
 
+    def _pulse_until_end(self) -> None:
+        """Tell the supervisor that this process runs and its heart beats, apart from the beats: they wait for Redis.
+
+        A job that hangs has a pulse too; how long it has been running is part of it, and the supervisor's to judge.
+        """
+        while not self._ended.is_set() and self._heart.is_alive():
+            self._send_pulse()
+            self._ended.wait(BEAT_EVERY)
+
     def _beat_until_end(self) -> None:
         told_rq = told_all = 0.0
         while not self._ended.is_set():
             now = time.monotonic()
-            self._send_pulse()
             attempt = self.bench.attempt
             if attempt is not None:
                 attempt.beat()

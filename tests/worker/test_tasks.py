@@ -1,9 +1,14 @@
 """How jobs end: well, refused, canceled, taken from a dead worker and handed back."""
 
+import json
+import os
+import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
+from redis.exceptions import ConnectionError as RedisGone
 
 from jobs.artifacts import ArtifactWriter
 from jobs.connection import connect
@@ -17,7 +22,7 @@ from tests.worker.drawn import film, moving_square
 from worker.__main__ import lay_out
 from worker.attempt import Attempt
 from worker.results import JSON, NPZ
-from worker.warm import WarmWorker
+from worker.warm import Pulse, WarmWorker
 
 
 def test_a_broken_clip_fails_with_its_problem_and_the_next_job_works(bench, digest, upload):
@@ -191,3 +196,75 @@ def test_a_warm_worker_announces_itself_and_says_goodbye(bench):
     thread.join()
     assert [(one.queue, one.device, list(one.models)) for one in seen] == [("interactive", "cpu", ["tiny"])]
     assert announced(bench.store.redis) == []
+
+
+def test_an_idle_worker_that_lost_redis_looks_for_it_every_few_seconds(bench, monkeypatch):
+    waits = []
+
+    def gone(*arguments, **options):
+        if len(waits) < 10:
+            raise RedisGone("Redis is away")
+
+    monkeypatch.setattr("rq.queue.Queue.dequeue_any", gone)
+    monkeypatch.setattr("rq.worker.base.time", SimpleNamespace(sleep=waits.append))
+    work(bench)
+    assert len(waits) == 10
+    assert max(waits) <= 5
+
+
+def test_no_command_of_a_worker_waits_for_minutes(bench):
+    with connect(bench.store.settings.redis_url, answer_timeout=None) as redis:
+        worker = WarmWorker("interactive", redis, bench)
+        assert redis.connection_pool.connection_kwargs["socket_timeout"] <= 20
+        assert worker.dequeue_timeout < 20, "a wait for a job ends before the connection is taken for dead"
+
+
+@pytest.fixture
+def pulse():
+    """A supervisor's end of a worker's pulse, and the worker's."""
+    ours, theirs = os.pipe()
+    os.set_blocking(ours, False)
+    yield ours, Pulse(theirs)
+    os.close(ours)
+    os.close(theirs)
+
+
+def heard(pipe):
+    try:
+        return [json.loads(line) for line in os.read(pipe, 65536).splitlines()]
+    except BlockingIOError:
+        return []
+
+
+def test_a_worker_has_a_pulse_while_redis_is_frozen(bench, pulse, monkeypatch):
+    monkeypatch.setattr("worker.warm.ANNOUNCED_FOR", 4.0)  # each beat has to do with Redis
+    server, said = bench.store.redis.info("server")["process_id"], []
+
+    def freeze():
+        time.sleep(1.5)
+        os.kill(server, signal.SIGSTOP)
+        try:
+            time.sleep(0.5)
+            heard(pulse[0])
+            time.sleep(4)  # less than any connection has patience for
+            said.extend(heard(pulse[0]))
+        finally:
+            os.kill(server, signal.SIGCONT)
+
+    thread = threading.Thread(target=freeze)
+    thread.start()
+    with connect(bench.store.settings.redis_url, answer_timeout=None) as redis:
+        WarmWorker("interactive", redis, bench, pulse[1]).work(max_idle_time=8, logging_level="ERROR")
+    thread.join()
+    assert len(said) >= 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_whose_heartbeat_has_died_has_no_pulse(bench, pulse, monkeypatch):
+    def broken(self):
+        raise ValueError("not Redis's trouble")
+
+    monkeypatch.setattr(WarmWorker, "_announce", broken)
+    with connect(bench.store.settings.redis_url, answer_timeout=None) as redis:
+        WarmWorker("interactive", redis, bench, pulse[1]).work(max_idle_time=4, logging_level="ERROR")
+    assert len(heard(pulse[0])) <= 1
