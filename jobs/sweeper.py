@@ -1,17 +1,23 @@
 """Removes the artifacts that no job has any use for: uploads cut short, results of jobs that have expired."""
 
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from redis import Redis
 
 from jobs.artifacts import ArtifactStore
+from jobs.errors import StorageUnavailable
 from jobs.events import PREFIX
 from jobs.records import TO_PURGE, JobStore
 
 UNFINISHED_FOR = 3600.0  # seconds without a write before an unfinished file is taken for abandoned
 UNUSED_FOR = 3600.0  # seconds since a file appeared before it must have a job
+FAILING_FOR = 30.0  # seconds of failures after which a sweep gives up: not some file is the trouble, but the store
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +33,20 @@ def sweep(
 ) -> Swept:
     """Remove abandoned and unused ones. An artifact is used while a job or clip that pinned it has a record.
 
+    A file that cannot be removed is left to the next sweep, and keeps no other.
+
     Raises:
         StorageUnavailable: the store is a bucket that does not answer; the next sweep goes on.
+        OSError: the store cannot be listed.
 
     """
     unfinished, unused = sweep_unfinished(artifacts, unfinished_for), 0
-    now = time.time()
+    now, failures = time.time(), _Failures()
     for stored in artifacts.all():
         if now - stored.written.timestamp() >= unused_for and not _used(redis, stored.sha256):
-            unused += artifacts.delete(stored.sha256)
+            with failures.counted():
+                unused += artifacts.delete(stored.sha256)
+    failures.tell()
     return Swept(unfinished, unused)
 
 
@@ -43,9 +54,13 @@ def sweep_unfinished(artifacts: ArtifactStore, unfinished_for: float = UNFINISHE
     """Remove what a killed process of this machine had begun to write; return how many files that were."""
     now = time.time()
     abandoned = [path for path in artifacts.unfinished() if _age(path, now) >= unfinished_for]
+    removed, failures = 0, _Failures()
     for path in abandoned:
-        path.unlink(missing_ok=True)
-    return len(abandoned)
+        with failures.counted():
+            path.unlink(missing_ok=True)
+            removed += 1
+    failures.tell()
+    return removed
 
 
 def purge_asked(store: JobStore, artifacts: ArtifactStore) -> None:
@@ -57,6 +72,29 @@ def purge_asked(store: JobStore, artifacts: ArtifactStore) -> None:
         elif record.ended_at_all:
             for sha256 in store.purge(record):
                 artifacts.delete(sha256)
+
+
+class _Failures:
+    """What could not be removed; told in one line, for there may be thousands, and again at each sweep."""
+
+    def __init__(self) -> None:
+        self.first, self.number, self.seconds = "", 0, 0.0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Go on after a failure, unless they have taken too long already."""
+        began = time.monotonic()
+        try:
+            yield
+        except (OSError, StorageUnavailable) as error:
+            self.first, self.number = self.first or str(error), self.number + 1
+            self.seconds += time.monotonic() - began
+            if self.seconds > FAILING_FOR:
+                raise
+
+    def tell(self) -> None:
+        if self.number:
+            log.warning("files that could not be removed: %d, the first for: %s", self.number, self.first)
 
 
 def _age(path: Path, now: float) -> float:

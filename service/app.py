@@ -153,6 +153,8 @@ def _chore(parts: Parts, redis: Redis) -> None:
             purge_asked(parts.store, parts.artifacts)
     with only_one(redis, "sweep", SWEEP_EVERY) as ours:
         if ours:
-            sweep(redis, parts.artifacts)
-            trim(redis)
-            forget_history(redis)
+            try:
+                sweep(redis, parts.artifacts)
+            finally:  # whatever its trouble, what expired and what was purged is forgotten
+                trim(redis)
+                forget_history(redis)

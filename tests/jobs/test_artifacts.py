@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobs.artifacts import Artifact
 from jobs.clips import ClipStore
-from jobs.errors import StorageFull
+from jobs.errors import StorageFull, StorageUnavailable
 from jobs.folder_store import FolderStore
 from jobs.sweeper import purge_asked, sweep
 
@@ -95,6 +95,50 @@ def test_a_sweep_removes_what_is_old_and_unused_and_nothing_else(store, artifact
     assert list(artifacts.unfinished()) == [being_written.temporary]
     abandoned.discard()
     being_written.discard()
+
+
+@pytest.mark.parametrize("failure", [PermissionError("somebody else's"), StorageUnavailable("the bucket is away")])
+def test_a_file_that_cannot_be_removed_keeps_no_other(store, artifacts, monkeypatch, caplog, failure):
+    files = [artifacts.write(bytes([number])) for number in range(4)]
+    for one in files:
+        age(artifacts.path(one.sha256), 7200)
+    first, delete = next(iter(artifacts.all())).sha256, FolderStore.delete
+
+    def refusing(self, sha256):
+        if sha256 == first:
+            raise failure
+        return delete(self, sha256)
+
+    monkeypatch.setattr(FolderStore, "delete", refusing)
+    assert sweep(store.redis, artifacts).unused == 3
+    assert [one.sha256 for one in artifacts.all()] == [first]
+    assert f"files that could not be removed: 1, the first for: {failure}" in caplog.text
+
+
+def test_an_unfinished_file_that_cannot_be_removed_keeps_no_other(store, artifacts):
+    unused = artifacts.write(b"unused")
+    age(artifacts.path(unused.sha256), 7200)
+    (artifacts.incoming / "a-folder").mkdir()  # which is no file to unlink
+    age(artifacts.incoming / "a-folder", 7200)
+    swept = sweep(store.redis, artifacts)
+    assert (swept.unfinished, swept.unused) == (0, 1)
+
+
+def test_a_sweep_gives_a_store_up_that_fails_for_long(store, artifacts, monkeypatch):
+    for one in [artifacts.write(bytes([number])) for number in range(4)]:
+        age(artifacts.path(one.sha256), 7200)
+    tried = []
+
+    def hanging(self, sha256):
+        tried.append(sha256)
+        time.sleep(0.05)
+        raise StorageUnavailable("the bucket is away")
+
+    monkeypatch.setattr(FolderStore, "delete", hanging)
+    monkeypatch.setattr("jobs.sweeper.FAILING_FOR", 0.06)
+    with pytest.raises(StorageUnavailable):
+        sweep(store.redis, artifacts)
+    assert len(tried) == 2
 
 
 def test_a_sweep_removes_the_files_of_an_expired_job(store, artifacts, ask):

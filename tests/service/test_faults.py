@@ -5,11 +5,13 @@ import socket
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 from redis.exceptions import ConnectionError as RedisGone
 
 from jobs.embedded import EmbeddedServer
-from service.app import _chores
+from service.app import _chore, _chores
 from service.waiting import Waiting
 
 MP4 = b"\x00\x00\x00\x18ftypisom" + bytes(3000)
@@ -80,6 +82,23 @@ def test_a_chore_that_fails_is_tried_again(monkeypatch):
     monkeypatch.setattr("service.app._chore", failing)
     monkeypatch.setattr("service.app.REAP_EVERY", 0.01)
     asyncio.run(asyncio.wait_for(for_a_while(), 10))
+
+
+def test_what_expired_is_forgotten_whatever_the_sweep_meets(served, monkeypatch):
+    def failing(redis, artifacts):
+        raise PermissionError("a folder that somebody else owns")
+
+    done = []
+    redis = served.store.redis
+    redis.delete("twofold:chore:sweep")
+    monkeypatch.setattr("service.app.sweep", failing)
+    monkeypatch.setattr("service.app.trim", lambda redis: done.append("trim"))
+    monkeypatch.setattr("service.app.forget_history", lambda redis: done.append("forget"))
+    parts = SimpleNamespace(store=served.store, artifacts=served.artifacts, queue=None)
+    monkeypatch.setattr("service.app.reap", lambda store, queue: [])
+    with pytest.raises(PermissionError):
+        _chore(parts, redis)
+    assert done == ["trim", "forget"]
 
 
 def test_whoever_waits_for_a_job_that_is_gone_is_told(served, monkeypatch):
