@@ -29,6 +29,7 @@ from jobs.tracing import current_traceparent
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
 TO_PURGE = f"{PREFIX}to-purge"  # jobs to be forgotten as soon as they have ended
+LOOKS = 3  # for a job that answers a request: the one that was found may be deleted before it is read
 MEMORY_SHARE = 0.9  # of Redis's memory, from which on it takes no new jobs
 
 
@@ -146,7 +147,8 @@ class JobStore:
             QueueFull: the queue holds as many jobs as it may.
             TooManyJobs: the owner has as many.
             WrongValue: too many callbacks were asked of this job already.
-            Unavailable: the server has hardly any memory left, and keeps that for the jobs there are.
+            Unavailable: the server has hardly any memory left, and keeps that for the jobs there are; or the job was
+                deleted as it was made.
 
         """
         self._check_memory()
@@ -172,19 +174,22 @@ class JobStore:
         }
         pairs = [part for pair in fields.items() for part in pair]
         limits = (self.settings.queue_limit, most or 0)
-        created = self._run(
-            transitions.CREATE, job_id, fingerprint, request.waits_in, owner, *limits, callback or "", *pairs
-        )
-        if created == "full":
-            raise queue_full(request.waits_in, self.settings.queue_limit)
-        if created == "busy":
-            raise too_many_jobs(most or 0)
-        if created == "crowded":
-            many = transitions.MOST_CALLBACKS
-            raise WrongValue.for_field("callback", f"{many} callbacks were asked of this job already")
-        record = self.get(created)
-        assert record is not None, "a record outlives the script that found it"
-        return record
+        asked: tuple[str | float, ...] = (job_id, fingerprint, request.waits_in, owner, *limits, callback or "", *pairs)
+        for _ in range(LOOKS):
+            created = self._run(transitions.CREATE, *asked)
+            if created == "full":
+                raise queue_full(request.waits_in, self.settings.queue_limit)
+            if created == "busy":
+                raise too_many_jobs(most or 0)
+            if created == "crowded":
+                many = transitions.MOST_CALLBACKS
+                raise WrongValue.for_field("callback", f"{many} callbacks were asked of this job already")
+            record = self.get(created)
+            if record is not None:
+                return record
+            if created == job_id:
+                break  # its pins went with it, and perhaps its files: it must not be made of what is left
+        raise Unavailable("the job was deleted meanwhile; make the request again", headers={"Retry-After": "1"})
 
     def answering(self, request: JobRequest, owner: str) -> JobRecord | None:
         """Return the job that an owner's same request made last, however it stands; None where none is kept."""
@@ -287,13 +292,9 @@ class JobStore:
 
     def begin(self, job_id: str, execution_id: str) -> JobRecord | None:
         """Start an attempt; None when there is nothing to do: canceled, ended, gone, or running elsewhere."""
-        settings = self.settings
-        if (
-            self._run(transitions.BEGIN, job_id, execution_id, settings.lease_seconds, settings.max_attempts)
-            == "refused"
-        ):
-            return None
-        return self.get(job_id)
+        limits = (self.settings.lease_seconds, self.settings.max_attempts)
+        begun = self._run(transitions.BEGIN, job_id, execution_id, *limits) != "refused"
+        return self.get(job_id) if begun else None
 
     def beat(
         self, job_id: str, execution_id: str, progress: float | None = None, stage: str = "", picture: str = ""

@@ -39,6 +39,19 @@ def test_a_job_that_goes_well(store, submit):
     assert store.redis.ttl(events.stream_key(record.id)) > 0
 
 
+def test_a_job_that_is_deleted_as_it_is_found_is_made_anew(store, ask, monkeypatch):
+    earlier, get = store.create_once(store.new_id(), ask(), "local"), store.get
+
+    def late(job_id):
+        store.abandon(earlier.id, earlier.inputs)
+        return get(job_id)
+
+    monkeypatch.setattr(store, "get", late)
+    made = store.create_once("a" * 32, ask(), "local")
+    assert (made.id, made.status) == ("a" * 32, "queued")
+    assert get(earlier.id) is None
+
+
 def test_of_two_executions_one_begins(store, submit):
     record = submit()
     assert store.begin(record.id, "e1")

@@ -11,6 +11,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisGone
 
 from jobs.embedded import EmbeddedServer
+from jobs.records import JobStore
 from service.app import _chore, _chores
 from service.waiting import Waiting
 
@@ -62,6 +63,24 @@ def test_a_job_that_could_not_be_delivered_takes_no_place_of_its_owners(served, 
     assert not list(served.artifacts.all())
     job_id = served.job(served.encode())
     assert served.work(job_id).status == "succeeded", "the same request, made again, is a job of its own"
+
+
+def test_a_job_that_is_deleted_as_it_is_made_leaves_nothing(served, monkeypatch):
+    get = JobStore.get
+
+    def late(store, job_id):
+        if record := get(store, job_id):
+            store.abandon(job_id, record.inputs)
+        return get(store, job_id)
+
+    with monkeypatch.context() as until_then:
+        until_then.setattr(JobStore, "get", late)
+        answer = served.encode()
+    assert answer.status_code == 503
+    assert "make the request again" in answer.json()["detail"]
+    assert not list(served.artifacts.all())
+    assert not served.store.redis.keys("twofold:uses:*")
+    assert served.encode().status_code == 202
 
 
 def test_a_chore_that_fails_is_tried_again(monkeypatch):
