@@ -6,13 +6,16 @@ Asking for the name twice, to look and then to call, would let a hostile name se
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 
-import anyio
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from httpcore import AnyIOBackend, AsyncNetworkBackend, AsyncNetworkStream, ConnectError
 
 from jobs.callbacks import is_public
 
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
+LOOKUPS = 32  # at the same time: as many as messages are sent, so that a name nobody answers for holds up no other
+_lookups: RunVar[CapacityLimiter] = RunVar("_lookups")  # of an event loop
 
 
 class NotPublic(ConnectError):
@@ -22,12 +25,24 @@ class NotPublic(ConnectError):
 async def resolve(host: str, port: int) -> list[str]:
     """Return the addresses of a name.
 
+    Threads of its own ask for them. Those of the event loop are few, and its chores need them: a name server that says
+    nothing would have them all.
+
     Raises:
         ConnectError: it has none.
 
     """
     try:
-        found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        limiter = _lookups.get()
+    except LookupError:
+        limiter = CapacityLimiter(LOOKUPS)
+        _lookups.set(limiter)
+    try:
+        found = await to_thread.run_sync(
+            lambda: socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM),
+            limiter=limiter,
+            abandon_on_cancel=True,
+        )
     except OSError as error:
         raise ConnectError(f"{host}: {error}") from error
     return list(dict.fromkeys(str(info[4][0]) for info in found))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from standardwebhooks import Webhook
 
 from jobs.callbacks import HELD, PAUSES, Outbox, Secrets, checked_callback, is_public
 from jobs.errors import WrongValue
-from service.public_only import NotPublic, PublicOnly
+from service.public_only import NotPublic, PublicOnly, resolve
 from service.webhooks import Webhooks
 
 NAME = "hooks.example"
@@ -311,3 +312,39 @@ def test_each_owner_has_a_secret_of_its_own_that_lasts(tmp_path):
 def test_the_network_of_callbacks_has_no_other_ways(tmp_path):
     with pytest.raises(httpcore.ConnectError):
         asyncio.run(PublicOnly().connect_unix_socket(str(tmp_path / "socket")))
+
+
+def test_a_silent_name_server_takes_no_thread_of_the_event_loop(monkeypatch):
+    answered, asked = threading.Event(), []
+
+    def silent(*arguments, **options):
+        asked.append(arguments)
+        assert answered.wait(20)
+        return []
+
+    async def look() -> None:
+        lookups = [asyncio.create_task(resolve(f"{number}.example", 443)) for number in range(64)]
+        while len(asked) < 4:
+            await asyncio.sleep(0.01)
+        try:
+            await asyncio.wait_for(asyncio.to_thread(lambda: None), 5)
+            for lookup in lookups:
+                lookup.cancel()
+            ended = await asyncio.wait_for(asyncio.gather(*lookups, return_exceptions=True), 5)
+            assert {type(one) for one in ended} == {asyncio.CancelledError}
+        finally:
+            answered.set()
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    asyncio.run(look())
+    assert len(asked) <= 32
+
+
+def test_a_name_is_resolved_to_its_addresses_or_to_none(monkeypatch):
+    def unknown(*arguments, **options):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    assert "127.0.0.1" in asyncio.run(resolve("localhost", 443))
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(httpcore.ConnectError, match=r"hooks\.example: .*not known"):
+        asyncio.run(resolve(NAME, 443))
