@@ -160,6 +160,18 @@ def test_ranges(served):
     assert served.http.get(url, headers={"Range": f"bytes={size}-", "If-Range": '"other"'}).status_code == 200
 
 
+@pytest.mark.parametrize("validator", ["ETag", "Last-Modified"])
+def test_a_wrong_range_of_what_the_client_has_is_a_problem(served, validator):
+    url = f"/jobs/{served.finished_encode()}/result?format=mp4"
+    whole = served.http.get(url)
+    for sent, status in [("garbage", 400), ("bytes=5-2", 400), ("bytes=99999-", 416)]:
+        answer = served.http.get(url, headers={"Range": sent, "If-Range": whole.headers[validator]})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json"), sent
+        assert answer.json()["status"] == status
+    held = served.http.get(url, headers={"Range": "bytes=4-11", "If-Range": whole.headers[validator]})
+    assert (held.status_code, held.content) == (206, whole.content[4:12])
+
+
 def test_what_is_meant_for_reading_says_nothing_to_a_request_that_makes_a_job(served):
     job_id = served.finished_encode()
     tag = served.http.get(f"/jobs/{job_id}/result").headers["ETag"]
