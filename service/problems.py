@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from jobs.connection import unavailable
@@ -139,6 +140,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 def _methods(request: Request) -> list[str]:
     """Return the methods that the path has, by asking every route about each."""
+    if isinstance(request.scope.get("endpoint"), StaticFiles):
+        return ["GET", "HEAD"]  # within a mount the routes would be asked about the rest of the path
 
     def has(method: str) -> bool:
         scope = {**request.scope, "method": method}
