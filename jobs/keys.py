@@ -123,7 +123,8 @@ class Keyring:
 
     def __init__(self, path: Path) -> None:
         self.file = KeyFile(path)
-        self._version: tuple[int, int, int] | None = None
+        self._version: tuple[int, int, int, int] | None = None  # none: what is there is still to be read
+        self._trouble: str | None = None  # what was told last of a file that cannot be read
         self._keys: list[Key] = []
         self._closed = False
 
@@ -157,19 +158,27 @@ class Keyring:
             self._version, self._keys = None, []
             return
         except OSError as error:
-            log.error("nobody is let in: %s", error)
-            self._version, self._keys, self._closed = None, [], True
+            self._let_nobody_in(str(error))
             return
-        version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        # The time of change too: nothing else tells that an owner or a mode was put right.
+        version = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
         if version == self._version:
             return
         self._closed = True
         try:
             self._keys = self.file.read()
         except ConfigurationError as error:
-            log.error("nobody is let in: %s", error)
-            self._keys = []
+            self._let_nobody_in(str(error))
+            return
+        self._trouble = None
         self._version = version  # last: who sees it sees the keys that belong to it
+
+    def _let_nobody_in(self, why: str) -> None:
+        """Close until the file can be read, which is tried for every request, and told once."""
+        self._version, self._keys, self._closed = None, [], True
+        if why != self._trouble:
+            log.error("nobody is let in: %s", why)
+        self._trouble = why
 
 
 def _hash(secret: str) -> str:

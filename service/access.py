@@ -22,7 +22,7 @@ from jobs.errors import Malformed, Problem, Refused, Unauthorized
 from jobs.idempotency import is_known
 from jobs.keys import Key, Keyring
 from jobs.records import JobStore, queue_full, too_many_jobs
-from jobs.requests import BATCH, INTERACTIVE
+from jobs.requests import BATCH, INTERACTIVE, TRAINING
 from jobs.settings import Settings
 from service.bodies import JSON_MAX_BYTES, too_large
 from service.callers import admit, key_of, most_bytes, most_jobs, owner_of
@@ -30,8 +30,9 @@ from service.problems import problem_response
 
 LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE | re.ASCII)
 UPLOADS = frozenset({"/encode", "/swap", "/predict", "/clips"})
-CODES = frozenset({"/sample", "/interpolate", "/decode"})  # these take a little JSON
-QUEUED = {**dict.fromkeys(UPLOADS - {"/clips"}, BATCH), **dict.fromkeys(CODES, INTERACTIVE)}
+CODES = frozenset({"/sample", "/interpolate", "/decode"})
+LITTLE = CODES | {"/train"}  # these take a little JSON
+QUEUED = {**dict.fromkeys(UPLOADS - {"/clips"}, BATCH), **dict.fromkeys(CODES, INTERACTIVE), "/train": TRAINING}
 OPEN = frozenset({"/", "/livez", "/readyz", "/docs", "/openapi.json", "/favicon.ico"})
 OPEN_FOLDERS = ("/web/", "/problems/")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -78,14 +79,17 @@ class Door:
             raise Malformed(f"Content-Length: expected a number of bytes, got {length!r:.40}")
         if not self.keyring.closed and not self.settings.insecure:
             check_origin(headers, scope["method"], self.settings.origins)
-        if scope["method"] != "POST" or scope["path"] not in UPLOADS | CODES:
+        if scope["method"] != "POST" or scope["path"] not in UPLOADS | LITTLE:
             return
         most = most_bytes(scope, self.settings)
-        if scope["path"] in CODES:
+        if scope["path"] in LITTLE:
             most = min(most, JSON_MAX_BYTES)
         if length is not None and int(length) > most:
             raise too_large(most)
-        if queue := QUEUED.get(scope["path"]):
+        queue = QUEUED.get(scope["path"])
+        if queue == TRAINING and not self.settings.training:
+            return  # the route says what no waiting changes
+        if queue is not None:
             key = headers.get("idempotency-key")
             try:
                 await run_in_threadpool(

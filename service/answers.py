@@ -93,19 +93,20 @@ def _file(parts: Parts, request: Request, record: JobRecord, artifact: Artifact,
     stored = parts.artifacts.find(artifact.sha256)
     if stored is None:
         raise Gone(f"the results of job {record.id} are no longer stored; make the request again")
-    # Both mean something to GET and HEAD alone (RFC 9110, §13.1.2 and §14.2), as FileResponse knows of ranges, too.
-    if request.method in ("GET", "HEAD"):
-        if not_modified(request.headers.get("if-none-match"), tag):
-            return Response(status_code=304, headers=headers)
-        if request.headers.get("if-range") in (None, tag):
-            check_range(request.headers.get("range"), stored.bytes)
-    return StoredResponse(
+    response = StoredResponse(
         parts.artifacts,
         stored,
         media_type=MEDIA_TYPES[wanted],
         headers=headers,
         filename=f"{record.kind}-{record.id[:8]}.{wanted}",
     )
+    # Both mean something to GET and HEAD alone (RFC 9110, §13.1.2 and §14.2), as FileResponse knows of ranges, too.
+    if request.method in ("GET", "HEAD"):
+        if not_modified(request.headers.get("if-none-match"), tag):
+            return Response(status_code=304, headers=headers)
+        if request.headers.get("if-range") in (None, tag, response.headers["Last-Modified"]):
+            check_range(request.headers.get("range"), stored.bytes)
+    return response
 
 
 def _url(record: JobRecord, wanted: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.callbacks import LONGEST as LONGEST_CALLBACK
 from jobs.code_requests import LARGEST, LONGEST
 from jobs.train_request import LEAST_CLIPS, MODEL_NAME, MOST_CLIPS
 from service.examples import CLIP, DECODE, ENCODE, INTERPOLATE, PREDICT, SAMPLE, SWAP, TRAIN
@@ -28,7 +29,7 @@ CALLBACK = {
     "type": "string",
     "format": "uri",
     "pattern": "^https://",
-    "maxLength": 2048,
+    "maxLength": LONGEST_CALLBACK,
     "description": "an https address that is told when the job has ended, by a signed POST (Standard Webhooks)",
 }
 _ENCODE_ID = JOB_ID | {"description": "the id of a finished encode, as POST /encode answers it and GET /jobs lists it"}

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from jobs.connection import unavailable
@@ -32,6 +33,8 @@ HEADERS = {
     429: ALWAYS_RETRY_AFTER,
     503: ALWAYS_RETRY_AFTER,
 }
+# For what says no more itself, as a failed job's own 503: longer than our client waits, as the job stays failed.
+PAUSES = {429: "30", 503: "30"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 log = logging.getLogger(__name__)
 
@@ -67,11 +70,14 @@ class ProblemResponse(JSONResponse):
 
 def problem_response(problem: Problem, path: str) -> JSONResponse:
     """Answer with a problem; a body that was not read is left to the server to drop."""
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    if problem.status in PAUSES:
+        headers.setdefault("Retry-After", PAUSES[problem.status])
     response = ProblemResponse(
         problem.to_dict() | {"instance": path},
         status_code=problem.status,
         media_type=MEDIA_TYPE,
-        headers={"Cache-Control": "no-store", **problem.headers},
+        headers=headers,
     )
     response.slug = problem.slug
     return response
@@ -134,6 +140,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 def _methods(request: Request) -> list[str]:
     """Return the methods that the path has, by asking every route about each."""
+    if isinstance(request.scope.get("endpoint"), StaticFiles):
+        return ["GET", "HEAD"]  # within a mount the routes would be asked about the rest of the path
 
     def has(method: str) -> bool:
         scope = {**request.scope, "method": method}

@@ -24,11 +24,11 @@ def serve_api(settings: Settings, fd: int | None = None) -> None:
     """
     configure_logs(settings)
     configure_tracing(settings, "service")
+    refuse_open_address(settings)  # also of a held socket: the keys may be gone since it was opened
     if fd is not None:
         with socket.socket(fileno=fd) as listener:
             _run(settings, listener)
     else:
-        refuse_open_address(settings)
         with listening(settings) as listener:
             print(f"Serving the API at {address_of(listener)}", flush=True)
             _run(settings, listener)

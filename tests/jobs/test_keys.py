@@ -1,6 +1,7 @@
 """The file of keys: what it holds, who may read it, and that two who change it at once lose nothing."""
 
 import hashlib
+import os
 import threading
 
 import pytest
@@ -91,3 +92,28 @@ def test_a_file_that_is_not_ours_is_told_and_lets_nobody_in(file, text):
     ring = Keyring(file.path)
     assert ring.closed
     assert ring.find(secret) is None
+
+
+def test_a_file_that_can_be_read_again_is_read_though_it_has_not_changed(file, monkeypatch, caplog):
+    _, secret = file.add("alice")
+    ring = Keyring(file.path)
+
+    def denied():
+        raise ConfigurationError("permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ring.file, "read", denied)
+        assert ring.closed
+        assert ring.find(secret) is None
+    assert caplog.text.count("nobody is let in") == 1, "told once, however many knock"
+    assert ring.find(secret).name == "alice"
+
+
+def test_a_change_that_leaves_size_and_date_of_modification_is_seen(file):
+    _, secret = file.add("alice")
+    ring = Keyring(file.path)
+    assert ring.find(secret).name == "alice"
+    before = file.path.stat()
+    file.path.write_text(file.path.read_text().replace("alice", "carol"))
+    os.utime(file.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert ring.find(secret).name == "carol"

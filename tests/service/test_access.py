@@ -102,10 +102,13 @@ def test_unknown_paths_are_404_and_wrong_methods_405_with_allow(served):
         ("POST", "/latent-grid", {"GET", "HEAD"}),
         ("POST", "/jobs/" + "0" * 32, {"GET", "HEAD", "DELETE"}),
         ("PATCH", "/clips", {"POST"}),
+        ("POST", "/web/app.js", {"GET", "HEAD"}),
+        ("DELETE", "/web/encode", {"GET", "HEAD"}),
     ]:
         answer = served.http.request(method, path)
         assert answer.status_code == 405, path
         assert {one.strip() for one in answer.headers["Allow"].split(",")} == allow
+        assert answer.json()["detail"].endswith(f"possible are {answer.headers['Allow']}")
         assert answer.json()["type"] == "/problems/method-not-allowed"
 
 

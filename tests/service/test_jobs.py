@@ -6,8 +6,10 @@ import time
 
 import pytest
 
-from jobs.errors import NoVideo
+from jobs.errors import NoVideo, Problem, StorageUnavailable
+from service.problems import problem_response
 from tests.service.conftest import RESULTS
+from twofold.connection import LONGEST_RETRY_AFTER
 
 UNKNOWN = "0" * 32
 
@@ -44,6 +46,25 @@ def test_a_failed_job_carries_the_problem_that_it_would_have_answered(served):
     answer = served.http.get(f"/jobs/{job_id}/result")
     assert answer.status_code == 422
     assert answer.json()["detail"] == job["error"]["detail"]
+
+
+def test_a_failed_jobs_503_says_when_to_ask_again_and_no_client_of_ours_waits_for_it(served):
+    job_id = served.job(served.encode())
+    served.store.begin(job_id, "e")
+    served.store.fail(job_id, "e", StorageUnavailable("away", headers={"Retry-After": "5"}))
+    answer = served.http.get(f"/jobs/{job_id}/result")
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/storage-unavailable")
+    assert int(answer.headers["Retry-After"]) > LONGEST_RETRY_AFTER, "the job stays failed"
+
+
+@pytest.mark.parametrize(("status", "always"), [(429, True), (503, True), (422, False), (507, False)])
+def test_problems_that_pass_say_when_to_ask_again(status, always):
+    kinds = [kind for kind in Problem.known.values() if kind.status == status]
+    assert kinds
+    for kind in kinds:
+        assert ("Retry-After" in problem_response(kind("so"), "/").headers) is always
+        own = problem_response(kind("so", headers={"Retry-After": "7"}), "/")
+        assert own.headers["Retry-After"] == "7"
 
 
 def test_places_in_the_queue_are_counted_from_one(served):
@@ -137,6 +158,18 @@ def test_ranges(served):
     assert ranged("bytes=0-0,4-5").status_code == 206
     assert served.http.get(url, headers={"Range": "bytes=0-0", "If-Range": '"other"'}).status_code == 200
     assert served.http.get(url, headers={"Range": f"bytes={size}-", "If-Range": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize("validator", ["ETag", "Last-Modified"])
+def test_a_wrong_range_of_what_the_client_has_is_a_problem(served, validator):
+    url = f"/jobs/{served.finished_encode()}/result?format=mp4"
+    whole = served.http.get(url)
+    for sent, status in [("garbage", 400), ("bytes=5-2", 400), ("bytes=99999-", 416)]:
+        answer = served.http.get(url, headers={"Range": sent, "If-Range": whole.headers[validator]})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json"), sent
+        assert answer.json()["status"] == status
+    held = served.http.get(url, headers={"Range": "bytes=4-11", "If-Range": whole.headers[validator]})
+    assert (held.status_code, held.content) == (206, whole.content[4:12])
 
 
 def test_what_is_meant_for_reading_says_nothing_to_a_request_that_makes_a_job(served):

@@ -4,6 +4,8 @@ import hashlib
 
 import pytest
 
+from jobs.keys import KeyFile
+from service.bodies import JSON_MAX_BYTES
 from tests.service.conftest import MP4, write_model
 
 CLIPS = [MP4 + bytes([number]) for number in range(3)]
@@ -34,6 +36,33 @@ def test_a_training_waits_in_a_queue_of_its_own(school):
     assert (request.family, request.crop, request.minutes) == ("vae", "face", 5)
     assert list(request.clips) == [hashlib.sha256(content).hexdigest() for content in CLIPS]
     assert answer.json()["kind"] == "train"
+
+
+HEAD = "POST /train HTTP/1.1\nHost: localhost\nContent-Type: application/json\nContent-Length: "
+
+
+def test_a_body_that_is_too_long_is_413_before_a_byte_of_it_is_read(school):
+    answer = school.raw(f"{HEAD}{JSON_MAX_BYTES + 1}")
+    assert b" 413 " in answer.split(b"\r\n")[0]
+
+
+def test_a_full_queue_is_told_before_the_body_is_read(make_served):
+    school = make_served(training=True, queue_limit=1)
+    school.job(school.http.post("/train", json={"name": "mine", "clips": upload(school)}))
+    answer = school.raw(f"{HEAD}100")
+    assert b" 503 " in answer.split(b"\r\n")[0]
+    assert b"queue-full" in answer
+    assert school.encode().status_code == 202, "video waits in another queue"
+
+
+def test_where_nothing_is_learnt_that_is_told_also_who_has_as_many_jobs_as_may_be(make_served):
+    served = make_served()
+    _, secret = KeyFile(served.settings.own_keys_file).add("carol", max_jobs=1)
+    headers = {"Authorization": f"Bearer {secret}"}
+    served.job(served.encode(headers=headers))
+    assert served.encode(headers=headers, stride="2").status_code == 429
+    answer = served.http.post("/train", json={}, headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/training-off")
 
 
 def test_its_clips_are_kept_for_it_until_it_has_ended(school):

@@ -17,6 +17,7 @@ from standardwebhooks import Webhook
 
 from jobs.callbacks import HELD, PAUSES, Outbox, Secrets, checked_callback, is_public
 from jobs.errors import WrongValue
+from service.forms import CALLBACK
 from service.public_only import NotPublic, PublicOnly, resolve
 from service.webhooks import Webhooks
 
@@ -292,6 +293,13 @@ def test_a_private_receiver_is_refused_when_it_is_told(asked, receiver):
 def test_what_is_no_public_https_address_is_refused_before_any_job(url):
     with pytest.raises(WrongValue, match="callback"):
         checked_callback(url)
+
+
+def test_a_callback_may_be_as_long_as_the_description_says_and_no_longer():
+    longest = "https://hooks.example/".ljust(CALLBACK["maxLength"], "x")
+    assert checked_callback(longest) == longest
+    with pytest.raises(WrongValue, match=f"at most {len(longest)} characters"):
+        checked_callback(longest + "x")
 
 
 def test_a_refused_callback_is_422_and_makes_no_job(asked):

@@ -1,4 +1,7 @@
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -31,6 +34,39 @@ def test_with_a_key_any_address_may_be_listened_on_and_with_none_left_no_more(tm
     keys.remove("alice")
     with pytest.raises(ConfigurationError, match="twofold keys add"):
         refuse_open_address(settings)
+
+
+@pytest.fixture
+def serve_held(tmp_path):
+    """What `twofold serve` says that is given a socket held by another process, and no Redis to go on with."""
+
+    def said(host):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            done = subprocess.run(
+                [sys.executable, "-m", "twofold", "serve", "--fd", str(listener.fileno())],
+                capture_output=True,
+                text=True,
+                check=False,
+                pass_fds=[listener.fileno()],
+                env={
+                    **{name: value for name, value in os.environ.items() if not name.startswith("TWOFOLD_")},
+                    "TWOFOLD_HOST": host,
+                    "TWOFOLD_DATA_DIR": str(tmp_path),
+                },
+            )
+        assert done.returncode != 0
+        return done.stderr
+
+    return said
+
+
+def test_an_api_on_a_held_socket_does_not_start_open_when_the_keys_are_lost(serve_held, tmp_path):
+    keys = KeyFile(Settings(data_dir=tmp_path).own_keys_file)
+    keys.add("alice")
+    assert "TWOFOLD_REDIS_URL" in serve_held("0.0.0.0"), "with a key it gets as far as Redis"
+    keys.path.unlink()
+    assert "twofold keys add" in serve_held("0.0.0.0")
+    assert "TWOFOLD_REDIS_URL" in serve_held("127.0.0.1"), "loopback needs no keys"
 
 
 def test_a_taken_port_is_told_with_the_remedy():
