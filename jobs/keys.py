@@ -127,6 +127,7 @@ class Keyring:
         self._trouble: str | None = None  # what was told last of a file that cannot be read
         self._keys: list[Key] = []
         self._closed = False
+        self._look()  # now: the file may be lost before anybody asks
 
     @property
     def closed(self) -> bool:

@@ -94,15 +94,22 @@ def test_a_file_that_is_not_ours_is_told_and_lets_nobody_in(file, text):
     assert ring.find(secret) is None
 
 
+def test_keys_that_are_lost_before_anybody_knocks_let_nobody_in(file):
+    file.add("alice")
+    ring = Keyring(file.path)
+    file.path.unlink()
+    assert ring.closed
+
+
 def test_a_file_that_can_be_read_again_is_read_though_it_has_not_changed(file, monkeypatch, caplog):
     _, secret = file.add("alice")
-    ring = Keyring(file.path)
 
-    def denied():
+    def denied(self):
         raise ConfigurationError("permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ring.file, "read", denied)
+        patch.setattr(KeyFile, "read", denied)
+        ring = Keyring(file.path)
         assert ring.closed
         assert ring.find(secret) is None
     assert caplog.text.count("nobody is let in") == 1, "told once, however many knock"
