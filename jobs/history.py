@@ -39,16 +39,16 @@ def forget_history(redis: Redis, now: float | None = None) -> bool:
     purged: bytes | None = redis.get(PURGED)  # type: ignore[assignment]
     if now - float(said) < (AFTER_PURGE if purged else ANYWAY):
         return False
+    redis.set(WRITTEN, now)  # first: without memory left to say so it would be asked for again and again
     try:
         if redis.info("persistence").get("aof_enabled"):
             redis.bgrewriteaof()
     except ResponseError as error:
-        if _for_good(error):
-            redis.set(WRITTEN, now)
+        if not _for_good(error):
+            redis.set(WRITTEN, said)
         return False
     if purged:
         redis.eval(FORGET_NOTE, 1, PURGED, purged)  # that note and no younger one
-    redis.set(WRITTEN, now)
     return True
 
 

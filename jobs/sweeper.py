@@ -37,7 +37,7 @@ def sweep(
 
     Raises:
         StorageUnavailable: the store is a bucket that does not answer; the next sweep goes on.
-        OSError: the store cannot be listed.
+        OSError: the store cannot be listed, or has refused for long.
 
     """
     unfinished, unused = sweep_unfinished(artifacts, unfinished_for), 0
@@ -64,14 +64,24 @@ def sweep_unfinished(artifacts: ArtifactStore, unfinished_for: float = UNFINISHE
 
 
 def purge_asked(store: JobStore, artifacts: ArtifactStore) -> None:
-    """Forget the jobs that have ended since their purge was asked for."""
+    """Forget the jobs that have ended since their purge was asked for.
+
+    A file that cannot be removed is left to a sweep.
+
+    Raises:
+        OSError, StorageUnavailable: as `sweep`.
+
+    """
+    failures = _Failures()
     for job_id in store.to_purge():
         record = store.get(job_id)
         if record is None:
             store.redis.srem(TO_PURGE, job_id)
         elif record.ended_at_all:
             for sha256 in store.purge(record):
-                artifacts.delete(sha256)
+                with failures.counted():
+                    artifacts.delete(sha256)
+    failures.tell()
 
 
 class _Failures:
@@ -90,6 +100,7 @@ class _Failures:
             self.first, self.number = self.first or str(error), self.number + 1
             self.seconds += time.monotonic() - began
             if self.seconds > FAILING_FOR:
+                self.tell()
                 raise
 
     def tell(self) -> None:

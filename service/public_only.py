@@ -14,7 +14,9 @@ from jobs.callbacks import is_public
 
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
-LOOKUPS = 32  # at the same time: as many as messages are sent, so that a name nobody answers for holds up no other
+# Awaited at the same time: as many as messages are sent, so that a name nobody answers for holds up no other. The
+# thread of one that was given up ends when the resolver does.
+LOOKUPS = 32
 _lookups: RunVar[CapacityLimiter] = RunVar("_lookups")  # of an event loop
 
 

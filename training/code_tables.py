@@ -160,7 +160,6 @@ def consistency_table(measured: Mapping[str, Any]) -> str:
 
 def probe_table(linear: Mapping[str, Any], mlp: Mapping[str, Any]) -> str:
     """What readers find in each code; a leak stands in the dynamic code of static factors, and the other way round."""
-    chance = {name: probe["chance"] for part in linear.values() for name, probe in part.items()}
     codes = {"dynamic": "of the dynamic code", "movement": "of a clip's dynamic codes", "static": "of the static code"}
     codes = {code: title for code, title in codes.items() if f"static_from_{code}" in linear}
     heads = (f"{title}: linear | network" for title in codes.values())
@@ -175,7 +174,12 @@ def probe_table(linear: Mapping[str, Any], mlp: Mapping[str, Any]) -> str:
                 for code in codes
                 for probes in (linear, mlp)
             ]
-            lines.append(f"| {name} ({kind}) | {' | '.join(found)} | {100 * chance[name]:.1f} |")
+            parts = {code: linear[f"{kind}_from_{code}"] for code in codes if f"{kind}_from_{code}" in linear}
+            chances = {code: f"{100 * probes[name]['chance']:.1f}" for code, probes in parts.items()}
+            chance = chances["dynamic"]
+            if len(set(chances.values())) > 1:  # they are read from other clips
+                chance = ", ".join(f"{share} {codes[code]}" for code, share in chances.items())
+            lines.append(f"| {name} ({kind}) | {' | '.join(found)} | {chance} |")
     return "\n".join(lines)
 
 

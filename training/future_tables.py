@@ -18,6 +18,8 @@ MEASURES = {
 def prediction_table(measured: Mapping[str, Any]) -> str:
     """The future by how far ahead: the model's, standing still, and what the decoder can show at all."""
     steps = [step for step in AHEAD if step <= len(measured["covered"])]
+    files = measured.get("files", measured["movements"])
+    whose = "movements" if files == measured["movements"] else f"the {files} toys, persons or files that they are of"
 
     def row(title: str, values: Any, digits: int) -> str:
         return f"| {title} | " + " | ".join(f"{values[step - 1]:.{digits}f}" for step in steps) + " |"
@@ -25,7 +27,7 @@ def prediction_table(measured: Mapping[str, Any]) -> str:
     def between(measure: str, name: str, scale: int, digits: int) -> list[str]:
         rows = measured.get("intervals", {}).get(measure)  # earlier measurements, and those of few files, have none
         ends = [f"{scale * low:.{digits}f} to {scale * high:.{digits}f}" for low, high in rows[name]] if rows else []
-        return ["| 95 % over movements | " + " | ".join(ends[step - 1] for step in steps) + " |"] if ends else []
+        return [f"| 95 % over {whose} | " + " | ".join(ends[step - 1] for step in steps) + " |"] if ends else []
 
     def sure(name: str) -> str:
         over = measured.get("first_error", {}).get(name)  # earlier measurements have none

@@ -37,8 +37,10 @@ def serve_api(settings: Settings, fd: int | None = None) -> None:
 def _run(settings: Settings, listener: socket.socket) -> None:
     from service.app import create_app
 
+    app = create_app(settings)
+    refuse_open_address(settings)  # once more: loading takes a second, in which keys may get lost
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -115,6 +115,26 @@ def test_a_file_that_cannot_be_removed_keeps_no_other(store, artifacts, monkeypa
     assert f"files that could not be removed: 1, the first for: {failure}" in caplog.text
 
 
+def test_a_purge_that_had_to_wait_goes_past_a_file_that_cannot_be_removed(store, artifacts, ask, monkeypatch):
+    clips = [artifacts.write(name) for name in (b"one", b"two")]
+    for number, clip in enumerate(clips):
+        record = store.create_once(store.new_id(), ask(number, clip=clip.sha256), "local")
+        store.pin(record.id, record.inputs)
+        store.begin(record.id, "e")
+        store.request_cancel(record.id, purge=True)
+        store.acknowledge_cancel(record.id, "e")
+    tried = []
+
+    def refusing(self, sha256):
+        tried.append(sha256)
+        raise PermissionError("somebody else's")
+
+    monkeypatch.setattr(FolderStore, "delete", refusing)
+    purge_asked(store, artifacts)
+    assert set(tried) == {clip.sha256 for clip in clips}
+    assert store.to_purge() == []
+
+
 def test_an_unfinished_file_that_cannot_be_removed_keeps_no_other(store, artifacts):
     unused = artifacts.write(b"unused")
     age(artifacts.path(unused.sha256), 7200)
@@ -124,7 +144,7 @@ def test_an_unfinished_file_that_cannot_be_removed_keeps_no_other(store, artifac
     assert (swept.unfinished, swept.unused) == (0, 1)
 
 
-def test_a_sweep_gives_a_store_up_that_fails_for_long(store, artifacts, monkeypatch):
+def test_a_sweep_gives_a_store_up_that_fails_for_long(store, artifacts, monkeypatch, caplog):
     for one in [artifacts.write(bytes([number])) for number in range(4)]:
         age(artifacts.path(one.sha256), 7200)
     tried = []
@@ -139,6 +159,7 @@ def test_a_sweep_gives_a_store_up_that_fails_for_long(store, artifacts, monkeypa
     with pytest.raises(StorageUnavailable):
         sweep(store.redis, artifacts)
     assert len(tried) == 2
+    assert "files that could not be removed: 2" in caplog.text
 
 
 def test_a_sweep_removes_the_files_of_an_expired_job(store, artifacts, ask):

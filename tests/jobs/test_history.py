@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.exceptions import OutOfMemoryError
 
 from jobs.connection import connect
 from jobs.embedded import EmbeddedServer
@@ -95,6 +96,16 @@ def test_a_purge_that_comes_after_the_order_is_not_forgotten(writing: Redis, mon
     monkeypatch.setattr(writing, "bgrewriteaof", and_a_purge)
     assert forget_history(writing, now=AFTER_PURGE)
     assert writing.exists(PURGED)
+
+
+def test_a_server_without_memory_to_note_it_is_given_no_order(writing: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_history(writing, now=0.0)
+    ordered = list[bool]()
+    monkeypatch.setattr(writing, "bgrewriteaof", lambda: ordered.append(True))
+    writing.config_set("maxmemory", 1)
+    with pytest.raises(OutOfMemoryError):
+        forget_history(writing, now=ANYWAY)
+    assert not ordered
 
 
 def test_a_server_that_takes_no_such_order_is_asked_no_more_often(writing: Redis) -> None:

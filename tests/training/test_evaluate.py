@@ -188,6 +188,7 @@ def test_a_table_of_predictions_says_how_sure_they_are_where_that_is_known():
     assert after["| **predicted**, PSNR, dB"].split(" | ")[2] == f"{low:.2f} to {high:.2f}"
     low, high = measured["intervals"]["far_edges"]["predicted"][0]
     assert f"({low:.2f} to {high:.2f}) 100 frames ahead" in rows[-1]
+    assert "| 95 % over the 25 toys, persons or files that they are of | " in prediction_table(measured | {"files": 25})
     unsure = prediction_table(measured | {"intervals": {}})
     assert "95 % over movements" not in unsure
     assert " 100 frames ahead, " in unsure.splitlines()[-1]

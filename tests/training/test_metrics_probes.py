@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from rich.progress import Progress
 
+from training.code_tables import probe_table
 from training.metrics.coded import coded_splits
 from training.metrics.leakage import leakage
 from training.metrics.probe_chart import probe_chart
@@ -58,6 +59,23 @@ def test_chance_is_the_share_of_the_commonest_class():
     codes, levels = np.zeros((10, 1)), np.array([0.0] * 7 + [1.0] * 3)
     probe = probe_class(codes, levels, np.zeros((4, 1)), np.array([0.0, 0.0, 0.0, 1.0]))
     assert probe.score == probe.chance == 0.75
+
+
+def test_a_table_of_probes_says_the_chance_of_each_code_where_they_differ():
+    """Dynamic factors are read from the dynamic codes of some clips and from the static codes of others."""
+
+    def probe(score: float, chance: float) -> dict[str, dict[str, float]]:
+        return {"act": {"score": score, "chance": chance, "low": score, "high": score}}
+
+    told = {
+        "static_from_static": {"hat": probe(0.9, 0.3)["act"]},
+        "static_from_dynamic": {"hat": probe(0.4, 0.3)["act"]},
+        "dynamic_from_static": probe(0.5, 0.2),
+        "dynamic_from_dynamic": probe(0.8, 0.25),
+    }
+    table = probe_table(told, told)
+    assert "| hat (static) | 40.0 | 40.0 | 90.0 | 90.0 | 30.0 |" in table
+    assert "| act (dynamic) | 80.0 | 80.0 | 50.0 | 50.0 | 25.0 of the dynamic code, 20.0 of the static code |" in table
 
 
 def test_a_number_is_read_from_a_linear_code_and_not_from_its_square():

@@ -9,6 +9,7 @@ from jobs.errors import ConfigurationError
 from jobs.keys import KeyFile
 from jobs.settings import Settings
 from twofold.listening import address_of, is_loopback, listening, refuse_open_address
+from twofold.serving import serve_api
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost"])
@@ -67,6 +68,16 @@ def test_an_api_on_a_held_socket_does_not_start_open_when_the_keys_are_lost(serv
     keys.path.unlink()
     assert "twofold keys add" in serve_held("0.0.0.0")
     assert "TWOFOLD_REDIS_URL" in serve_held("127.0.0.1"), "loopback needs no keys"
+
+
+def test_keys_that_are_lost_while_the_api_loads_leave_it_closed(tmp_path, monkeypatch):
+    settings = Settings(host="0.0.0.0", data_dir=tmp_path)
+    keys = KeyFile(settings.own_keys_file)
+    keys.add("alice")
+    monkeypatch.setattr("twofold.serving.configure_logs", lambda settings: None)
+    monkeypatch.setattr("service.app.create_app", lambda settings: keys.path.unlink())
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(ConfigurationError, match="keys add"):
+        serve_api(settings, listener.detach())
 
 
 def test_a_taken_port_is_told_with_the_remedy():
