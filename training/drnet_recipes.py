@@ -28,14 +28,6 @@ def own_clips_drnet() -> Recipe:
     )
 
 
-def digits_motion() -> MotionRecipe:
-    """Of moving digits: four times the usual steps, and more movements.
-
-    How fast a digit goes and where it turns round can be known exactly, which is worth the time.
-    """
-    return MotionRecipe(runs=8000, steps=6000)
-
-
 def digits_drnet() -> Recipe:
     """For `digits-drnet`: two coloured digits, with the networks of the authors' code.
 
@@ -46,7 +38,8 @@ def digits_drnet() -> Recipe:
     Frames of one example come to be up to 19 apart (their `max_step`) from 3 on: digits that are nearly where the
     decoder has to draw them teach it what a digit looks like. The content has no skips, as in the paper: a U-Net would
     copy digits from where the content's frame has them. Batch and steps are a CPU's: theirs were 100 clips and
-    100 000 to 120 000 steps; Adam's first momentum is 0.9 as everywhere here, theirs 0.5.
+    100 000 to 120 000 steps; Adam's first momentum is 0.9 as everywhere here, theirs 0.5. How fast a digit goes and
+    where it turns round can be known exactly, so its motion is worth four times the usual steps, and more movements.
     """
     return Recipe(
         name="digits-drnet",
@@ -61,7 +54,7 @@ def digits_drnet() -> Recipe:
         batch=16,
         steps=12_000,
         learning_rate=4e-3,
-        motion=digits_motion(),
+        motion=MotionRecipe(runs=8000, steps=6000),
     )
 
 

@@ -11,7 +11,6 @@ from training.drnet_recipes import (
     digits_drnet_alone,
     digits_drnet_paper,
     digits_drnet_reference,
-    digits_motion,
     faces_drnet,
     faces_drnet_again,
     faces_drnet_finish,
@@ -174,7 +173,6 @@ def digits_vae() -> Recipe:
         network=UnorderedVAEConfig.compact(dynamic_dim=8),
         steps=12_000,
         loss=replace(recipe.loss, recoloured=False),
-        motion=digits_motion(),
     )
 
 
