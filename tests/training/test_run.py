@@ -15,7 +15,7 @@ from training.run import RunFolder
 def noted_before(tmp_path: Path) -> RunFolder:
     """The folder of a run that was begun before there were four of the options."""
     folder = RunFolder(tmp_path)
-    folder.begin(RECIPES["faces_vae"](), resume=False)
+    folder.begin(RECIPES["sprites_vae"](), resume=False)
     record = tmp_path / "recipe.json"
     noted = json.loads(record.read_text())
     del noted["kept"], noted["motion"], noted["network"]["residual"], noted["loss"]["stretched"]
@@ -24,7 +24,7 @@ def noted_before(tmp_path: Path) -> RunFolder:
 
 
 def test_a_run_noted_without_an_option_goes_on_where_that_is_as_by_default(noted_before):
-    recipe = RECIPES["faces_vae"]()
+    recipe = RECIPES["sprites_vae"]()
     noted_before.begin(recipe, resume=True)
     for changed, named in (
         (replace(recipe, network=replace(recipe.network, residual=True)), "network"),
@@ -42,4 +42,4 @@ def test_what_has_no_default_is_not_made_up(noted_before):
     del noted["steps"], noted["network"]["widths"]
     record.write_text(json.dumps(noted))
     with pytest.raises(ResumeMismatch, match="other network, steps"):
-        noted_before.begin(RECIPES["faces_vae"](), resume=True)
+        noted_before.begin(RECIPES["sprites_vae"](), resume=True)
