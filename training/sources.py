@@ -25,6 +25,7 @@ DIGITS_TEST = 300  # held-out clips
 # Of a person's own clip. One number for whoever reads the folder: were a clip used here and left out there, the split
 # would be another, and the held-out clips of an evaluation would have been trained on.
 LEAST_FRAMES = 4
+MNIST_LICENCE = "CC-BY-SA-3.0, as commonly stated (LeCun, Cortes)"
 ORDER = 1  # the seed of that in which labelled clips are held out
 SIZE = 64  # pixels a side of a person's own clips
 NAME_LONG, WHY_LONG = 60, 160  # characters of a file's name, and of why it was left out, in an error
@@ -141,7 +142,7 @@ def digits_source(folder: Path, consecutive: bool = False) -> Source:
         replace(MovingDigits.load(folder, "test"), clips=DIGITS_TEST),
         {
             "name": "moving digits",
-            "licence": "CC-BY-SA-3.0, as commonly stated (LeCun, Cortes)",
+            "licence": MNIST_LICENCE,
             "split": "MNIST's: clips of its training digits, held-out clips of its test digits, "
             "by which the recipe was chosen too",
             "source": "MNIST; movement and occlusion after Denton & Birodkar 2017 (training/data/digits.py)",
@@ -157,7 +158,7 @@ def grey_digits_source(folder: Path) -> Source:
         replace(held_out, clips=DIGITS_TEST),
         {
             "name": "moving digits, grey",
-            "licence": "CC-BY-SA-3.0, as commonly stated (LeCun, Cortes)",
+            "licence": MNIST_LICENCE,
             "split": "MNIST's: clips of its training digits, held-out clips of its test digits",
             "source": "MNIST; movement after Srivastava et al. 2015 (training/data/digits.py)",
         },

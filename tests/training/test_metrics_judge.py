@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from training.metrics.judge import JudgeConfig, Reading, cached_judge, train_judge
 from training.metrics.kept import kept
-from training.metrics.reading import TOLERANCE, r_squared, r_squared_over_pairs, shares
+from training.metrics.reading import TOLERANCE, r_squared, r_squared_over_pairs, resampled, shares
 from training.metrics.swaps import circle, decode_pairs, encode, held_out_clips, merge
 
 SMALL = JudgeConfig(widths=(8, 8, 16, 16), hidden=32, steps=150, batch=32, learning_rate=5e-3)
@@ -162,7 +162,7 @@ def test_r_squared_has_an_interval_over_identities(stripes):
 def test_r_squared_of_two_identities_lies_between_that_of_each_alone():
     """A resample holds one of them, the other, or both; each has a mean and a variance of its own."""
     true, read = np.array([0.0, 1.0, 4.0, 8.0]), np.array([0.0, 0.5, 4.0, 6.0])
-    found = r_squared_over_pairs(read, true, np.array([[0, 0], [1, 1]]))
+    found = r_squared_over_pairs(read, true, resampled(np.array([[0, 0], [1, 1]])))
     first, second = r_squared(read[:2], true[:2]), r_squared(read[2:], true[2:])
     assert (first, second) == (0.5, 0.5)
     assert found.value == r_squared(read, true) > 0.8

@@ -55,6 +55,7 @@ def shares(
     # A picture that hides a factor would be easier to read right than one that shows it.
     whole, always = np.all(legible, axis=1), np.ones(len(legible), dtype=bool)
     everything, moves = np.all(right, axis=0), np.all(list(moved.values()), axis=0)
+    together = None if pairs is None else resampled(pairs)
     return Shares(
         static=by_factor,
         static_mean=float(np.mean(list(by_factor.values()))),
@@ -63,17 +64,22 @@ def shares(
         dynamic_all=float(moves.mean()),
         r2={name: r_squared(reading.values[name], truth[name]) for name in data.ranges},
         intervals={}
-        if pairs is None
+        if together is None
         else intervals(
             {name: (right[column], legible[:, column]) for column, name in enumerate(data.static_levels)},
             {name: (correct, always) for name, correct in {**moved, "dynamic_all": moves}.items()}
             | {"static_all": (everything, whole)},
-            pairs,
+            together,
         ),
         r2_intervals={}
-        if pairs is None
-        else {name: r_squared_over_pairs(reading.values[name], truth[name], pairs) for name in data.ranges},
+        if together is None
+        else {name: r_squared_over_pairs(reading.values[name], truth[name], together) for name in data.ranges},
     )
+
+
+def resampled(pairs: Int[np.ndarray, "p 2"], seed: int = 0) -> Int[np.ndarray, "rounds p"]:
+    """How often each pair occurs in each resample, as `bootstrap.mean_over_pairs` draws them."""
+    return occurrences(pairs, weights(np.random.default_rng(seed), int(pairs.max()) + 1))
 
 
 def share(right: Bool[np.ndarray, " n"], counted: Bool[np.ndarray, " n"]) -> float:
@@ -84,20 +90,17 @@ def share(right: Bool[np.ndarray, " n"], counted: Bool[np.ndarray, " n"]) -> flo
 def intervals(
     static: dict[str, tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
     others: dict[str, tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]],
-    pairs: Int[np.ndarray, "p 2"],
-    seed: int = 0,
+    together: Int[np.ndarray, "rounds p"],
 ) -> dict[str, Estimate]:
-    """The shares of right pictures among those that count, resampled as `bootstrap.mean_over_pairs` does.
+    """The shares of right pictures among those that count, of pairs that occur so often in each resample.
 
     Each is given as (right, counted), `static` ones for their mean too; where none counts it is 0, from 0 to 0.
     """
-    drawn = weights(np.random.default_rng(seed), int(pairs.max()) + 1)
-    together = occurrences(pairs, drawn)
     found, of_static = {}, []
     for name, (right, counted) in {**static, **others}.items():
-        hits, size = ((part & counted).reshape(len(pairs), -1).sum(1) for part in (right, counted))
+        hits, size = ((part & counted).reshape(together.shape[1], -1).sum(1) for part in (right, counted))
         asked = together @ size
-        unseen = np.full(len(drawn), np.nan if counted.any() else 0.0)
+        unseen = np.full(len(together), np.nan if counted.any() else 0.0)
         rounds = np.divide(together @ hits, asked, out=unseen, where=asked > 0)
         found[name] = Estimate.of(share(right, counted), rounds)
         if name in static:
@@ -109,14 +112,12 @@ def intervals(
 def r_squared_over_pairs(
     predicted: Float[np.ndarray, " n"],
     true: Float[np.ndarray, " n"],
-    pairs: Int[np.ndarray, "p 2"],
-    seed: int = 0,
+    together: Int[np.ndarray, "rounds p"],
 ) -> Estimate:
-    """R² with its interval, resampled as `bootstrap.mean_over_pairs` does; each resample has a variance of its own."""
-    together = occurrences(pairs, weights(np.random.default_rng(seed), int(pairs.max()) + 1))
+    """R² with its interval, of pairs that occur so often in each resample, which has a variance of its own."""
     centred = true - true.mean()
     parts = (np.ones_like(true), centred, centred**2, (predicted - true) ** 2)
-    count, total, squares, error = (together @ part.reshape(len(pairs), -1).sum(1) for part in parts)
+    count, total, squares, error = (together @ part.reshape(together.shape[1], -1).sum(1) for part in parts)
     varied = squares - total**2 / np.maximum(count, 1)
     missing = np.full(len(together), np.nan)
     return Estimate.of(r_squared(predicted, true), 1 - np.divide(error, varied, out=missing, where=varied > 0))
