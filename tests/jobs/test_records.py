@@ -52,6 +52,21 @@ def test_a_job_that_is_deleted_as_it_is_found_is_made_anew(store, ask, monkeypat
     assert get(earlier.id) is None
 
 
+def test_a_job_that_is_deleted_as_it_is_made_is_not_made_of_what_is_left(store, ask, monkeypatch):
+    """Its pins went with it, and perhaps the files that it was to be made of."""
+    made, get = [], store.get
+
+    def late(job_id):
+        made.append(job_id)
+        store.abandon(job_id, [])
+        return get(job_id)
+
+    monkeypatch.setattr(store, "get", late)
+    with pytest.raises(Unavailable, match="deleted meanwhile"):
+        store.create_once("a" * 32, ask(), "local")
+    assert made == ["a" * 32], "once"
+
+
 def test_of_two_executions_one_begins(store, submit):
     record = submit()
     assert store.begin(record.id, "e1")

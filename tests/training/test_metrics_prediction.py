@@ -92,6 +92,8 @@ def test_every_list_of_a_prediction_has_intervals_over_movements_and_of_one_file
     assert low < high - 0.01, "clips differ in what their edges are"
     one = futures(model, leaning_pool(10), 4, 6, 40, QUIET, files=np.zeros(4, int))
     assert one.files == 1
+    for low, high in one.intervals["far_edges"]["predicted"]:
+        assert low == pytest.approx(high), "one file is drawn each time"
     assert told_future(one)["intervals"] == {}
     assert told_future(one)["first_error"]["held"] == {"value": one.first_error["held"].value}
 
