@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from jobs.errors import StorageFull
+from jobs.errors import StorageFull, StorageUnavailable
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}  # the same news to an asker
@@ -79,6 +79,22 @@ class ArtifactStore(ABC):
     @abstractmethod
     def all(self) -> Iterator[Stored]:
         """Walk over every finished artifact."""
+
+    def delete_all(self, digests: Iterable[str]) -> None:
+        """Remove several; one that cannot be removed keeps no other.
+
+        Raises:
+            OSError, StorageUnavailable: some could not; that of the first of them. A sweep tries them again.
+
+        """
+        failures: list[OSError | StorageUnavailable] = []
+        for sha256 in digests:
+            try:
+                self.delete(sha256)
+            except (OSError, StorageUnavailable) as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def exists(self, sha256: str) -> bool:
         """Say whether the artifact is here."""

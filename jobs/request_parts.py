@@ -71,6 +71,10 @@ def _dims(value: Any) -> Any:
     raise ValueError(f"expected auto, principal, or two different dimensions such as 0,1, got {value!r:.60}")
 
 
+# Counted up with every change after which some request is answered otherwise: results outlive the version that made
+# them, and an upgraded server must not give those of the one before.
+ANSWERS = 1
+
 Whole = Annotated[int, BeforeValidator(_whole)]
 Count = Annotated[int, BeforeValidator(_count)]  # of a JSON body, which tells 3 from "3"
 Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
@@ -100,11 +104,12 @@ class Request(BaseModel):
         return []
 
     def fingerprint(self, owner: str) -> str:
-        """Return SHA-256(kind, model digest, canonical parameters, inputs, owner): equal for equal results.
+        """Return SHA-256(kind, model digest, canonical parameters, inputs, owner, ANSWERS): equal for equal results.
 
         Which job some codes were read from does not change the result, and so is left out.
         """
-        said = _without_jobs(self.model_dump(mode="json", exclude=set(self.no_result_of))) | {"owner": owner}
+        said = _without_jobs(self.model_dump(mode="json", exclude=set(self.no_result_of)))
+        said |= {"owner": owner, "answers": ANSWERS}
         return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -48,8 +48,7 @@ def end(parts: Parts, record: JobRecord, purge: bool) -> tuple[str, JobRecord]:
         parts.queue.withdraw(record)
     now = parts.store.get(record.id) or record
     if purge and now.ended_at_all:
-        for sha256 in parts.store.purge(now):
-            parts.artifacts.delete(sha256)
+        parts.artifacts.delete_all(parts.store.purge(now))
     return outcome, now
 
 

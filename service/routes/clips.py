@@ -64,8 +64,7 @@ def read_clip(clip_id: ClipPath, parts: PartsDep, owner: OwnerDep) -> Response:
 def delete_clip(clip_id: ClipPath, parts: PartsDep, owner: OwnerDep) -> Response:
     """Forget a clip; a job that still uses its content keeps that to its end."""
     find_clip(parts, owner, clip_id)
-    for sha256 in ClipStore(parts.store).delete(owner, clip_id):
-        parts.artifacts.delete(sha256)
+    parts.artifacts.delete_all(ClipStore(parts.store).delete(owner, clip_id))
     return Response(status_code=204)
 
 

@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from jobs import events
+from jobs import events, request_parts
 from jobs.artifacts import Artifact
 from jobs.connection import connect
 from jobs.errors import NoVideo, Problem, QueueFull, Unavailable, WrongValue
@@ -200,6 +200,12 @@ def test_the_same_request_of_another_owner_is_another_job(store, ask):
     first = store.create_once(store.new_id(), ask(), "ann")
     assert store.create_once(store.new_id(), ask(), "ann").id == first.id
     assert store.create_once(store.new_id(), ask(), "bob").id != first.id
+
+
+def test_no_result_of_a_version_that_answered_otherwise_is_given_again(store, ask, monkeypatch):
+    first = store.create_once(store.new_id(), ask(), "ann")
+    monkeypatch.setattr(request_parts, "ANSWERS", request_parts.ANSWERS + 1)
+    assert store.create_once(store.new_id(), ask(), "ann").id != first.id
 
 
 def test_what_does_not_change_the_result_does_not_change_the_fingerprint(ask):

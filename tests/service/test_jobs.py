@@ -230,6 +230,23 @@ def test_purge_deletes_what_nobody_else_uses(served):
     assert not list(served.artifacts.all())
 
 
+def test_a_file_that_cannot_be_removed_keeps_no_other_of_a_purged_job_and_is_told(served, monkeypatch):
+    mine = served.finished_encode()
+    record = served.store.get(mine)
+    stuck, delete = record.inputs[0], type(served.artifacts).delete
+
+    def refusing(self, sha256):
+        if sha256 == stuck:
+            raise StorageUnavailable("the bucket refuses")
+        return delete(self, sha256)
+
+    monkeypatch.setattr(type(served.artifacts), "delete", refusing)
+    answer = served.http.delete(f"/jobs/{mine}?purge=true")
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/storage-unavailable")
+    assert [one.sha256 for one in served.artifacts.all()] == [stuck]
+    assert served.http.get(f"/jobs/{mine}").status_code == 410, "its file is left to a sweep"
+
+
 def test_purge_deletes_the_clip_of_a_job_that_was_asked_for_twice(served):
     mine = served.finished_encode()
     assert served.job(served.encode()) == mine
