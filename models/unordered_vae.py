@@ -37,6 +37,7 @@ class Bound:
     log_likelihood: Float[Tensor, " b"]  # summed over the clip's frames, pixels and channels
     static_kl: Float[Tensor, " b"]
     dynamic_kl: Float[Tensor, " b"]  # summed over the clip's frames
+    logits: Float[Tensor, "bt c h w"]  # of the frames as they were redrawn; no term, for losses that look at pixels
 
     @property
     def elbo(self) -> Float[Tensor, " b"]:
@@ -165,6 +166,7 @@ class UnorderedVAE(Disentangler):
             log_likelihood=rearrange(bernoulli_log_likelihood(logits, flat), "(b t) -> b t", b=clips).sum(1),
             static_kl=static_kl,
             dynamic_kl=rearrange(dynamic_kl, "(b t) -> b t", b=clips).sum(1),
+            logits=logits,
         )
 
     @torch.inference_mode()

@@ -39,6 +39,8 @@ def loss_rows(recipe: Recipe) -> dict[str, str]:
     changed = " and ".join(name for name, done in changes.items() if done) or "the"
     given = isinstance(recipe.network, UnorderedVAEConfig) and recipe.network.dynamic_sees_static
     rows = {}
+    if recipe.loss.worst_weight:
+        rows["weight of what is drawn worst"] = f"{recipe.loss.worst_weight:g}, beside the likelihood"
     if recipe.kept:
         rows["kept as they began"] = " and ".join(name.replace("_", " ") for name in recipe.kept)
     return rows | {

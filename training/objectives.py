@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional
 
+from models.bernoulli import worst_log_likelihood
 from models.disentangler import Disentangler, merge_frames
 from models.drnet import DrNET
 from models.drnet_blocks import SceneDiscriminator
@@ -54,6 +55,9 @@ class BoundObjective:
         # Free bits (Kingma et al. 2016, arXiv:1606.04934, appendix C.8), for the batch as a whole.
         static_kl = bound.static_kl.mean().clamp_min(weights.static_free)
         loss = static_weight * static_kl - (bound.log_likelihood - dynamic_weight * bound.dynamic_kl).mean()
+        if weights.worst_weight:
+            worst = worst_log_likelihood(bound.logits, merge_frames(frames))
+            loss = loss - weights.worst_weight * rearrange(worst, "(b t) -> b t", b=len(frames)).sum(1).mean()
         if weights.scene_weight:
             loss = loss + weights.scene_weight * unsure_of_scenes(model, frames)
         if weights.contrast_weight:

@@ -17,6 +17,7 @@ class VariationalLoss:
     recoloured: bool = False  # dynamic codes are read from frames in random colours
     stretched: bool = False  # and of random sizes, at random places
     static_free: float = 0.0  # nats that the static KL may have for nothing
+    worst_weight: float = 0.0  # of what is drawn worst, counted once more (`models.bernoulli.worst_log_likelihood`)
     scene_weight: float = 0.0  # nats of a clip, of DrNET's adversary on dynamic codes; needs a discriminator
     contrast_weight: float = 0.0  # nats of a clip, of `training.contrast` on dynamic codes
 

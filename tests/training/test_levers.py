@@ -1,17 +1,22 @@
 """Levers change one thing each, and the thing that they say; the numbers are told in docs/results.md."""
 
+import json
+import math
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from models.bernoulli import WORST, worst_log_likelihood
 from models.frames import FrameDecoder, Residual, trunk
 from models.unordered_config import UnorderedVAEConfig
 from models.unordered_vae import UnorderedVAE
 from training.contrast import contrast
-from training.levers import BASE, LEVERS, table
+from training.levers import BASE, LEVERS, measured_before, table
 from training.objectives import SCENE_STEPS, BoundObjective
 from training.recipe import VariationalLoss
+from training.run import as_json
 from training.schedule import Anneal
 
 WATCHED = replace(UnorderedVAEConfig.tiny(), scene_hidden=8)
@@ -50,6 +55,40 @@ def test_a_residual_block_begins_as_nothing_and_learns():
     assert deep - plain == sum(2 * (9 * width * width + width) for width in (8, 8, 16, 16))
     decoder = FrameDecoder(code_dim=5, style_dim=0, widths=(16, 16, 8, 8), channels=3, residual=True)
     assert decoder(torch.randn(2, 3), torch.randn(2, 2)).shape == (2, 3, 64, 64)
+
+
+def test_of_what_is_drawn_worst_each_value_counts_by_what_it_lacks():
+    frames = torch.tensor([0.0, 1.0, 0.5, 0.5]).view(1, 1, 2, 2)
+    logits = torch.tensor([-2.0, 1.0, 0.0, 3.0]).view(1, 1, 2, 2).requires_grad_()
+    lacking = [math.log1p(math.exp(-2)), math.log1p(math.exp(-1)), 0.0, math.log1p(math.exp(3)) - 1.5 - math.log(2)]
+    losses = [lacking[0], lacking[1], math.log(2), lacking[3] + math.log(2)]
+    mean = sum(lacking) / 4
+    worst = worst_log_likelihood(logits, frames)
+    assert worst.item() == pytest.approx(-sum(a / mean * b for a, b in zip(lacking, losses, strict=True)), rel=1e-5)
+    worst.sum().backward()
+    slopes = torch.sigmoid(logits.detach()) - frames
+    assert torch.allclose(logits.grad, -slopes * torch.tensor(lacking).view(1, 1, 2, 2) / mean, rtol=1e-5)
+
+
+def test_no_value_counts_for_more_than_the_most():
+    frames, logits = torch.zeros(1, 1, 64, 64), torch.full((1, 1, 64, 64), -9.0)
+    logits[..., 0, 0] = 9.0
+    loss = -worst_log_likelihood(logits, frames).item()
+    assert loss == pytest.approx(WORST * math.log1p(math.exp(9)), rel=1e-3)
+
+
+def test_what_is_drawn_worst_is_added_to_the_bound_by_its_weight():
+    torch.manual_seed(0)
+    model, frames = UnorderedVAE(UnorderedVAEConfig.tiny()), torch.rand(2, 3, 3, 64, 64)
+
+    def loss(weight: float) -> float:
+        torch.manual_seed(1)
+        (terms,) = BoundObjective(VariationalLoss(worst_weight=weight))(model, frames, 0.0)
+        return float(terms.loss.detach())
+
+    torch.manual_seed(1)
+    worst = worst_log_likelihood(model.bound(frames).logits.detach(), frames.flatten(0, 1)).sum() / len(frames)
+    assert loss(2.0) - loss(0.0) == pytest.approx(-2 * float(worst), rel=1e-3)
 
 
 def test_static_kl_below_its_free_bits_costs_nothing_and_has_no_gradient():
@@ -98,3 +137,12 @@ def test_the_table_has_a_row_for_each_measured_lever():
     row = {"reconstruction": 24.5, "swap": 22.25, "gap": 2.25, "static": 80.0, "dynamic": 70.0, "leak": 4.25}
     text = table({"base": row, "other": row | {"gap": 0.5}})
     assert "| other | 24.50 dB | 22.25 dB | 0.50 dB | 80.0 % | 70.0 % | +4.2 |" in text
+
+
+def test_a_lever_measured_before_there_was_another_option_is_not_measured_again(tmp_path: Path):
+    kept, noted = tmp_path / "lever-0.json", as_json(BASE)
+    assert measured_before(kept, BASE) is None
+    del noted["kept"], noted["loss"]["worst_weight"]
+    kept.write_text(json.dumps({"recipe": noted, "measured": {"swap": 20.0}}))
+    assert measured_before(kept, BASE) == {"swap": 20.0}
+    assert measured_before(kept, replace(BASE, loss=VariationalLoss(worst_weight=1.0))) is None
