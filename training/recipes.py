@@ -176,6 +176,7 @@ def digits_vae() -> Recipe:
 
     Dynamic codes are read from plain frames and given f, as in the paper: in other colours nothing would tell which
     of the two digits is where. Each digit has a place of two numbers, and eight leave room for how they lie bent.
+    Its motion is taught as that of `digits_drnet`, as long and of as many movements.
     """
     recipe = sprites_vae()
     assert isinstance(recipe.loss, VariationalLoss)
@@ -186,6 +187,7 @@ def digits_vae() -> Recipe:
         network=UnorderedVAEConfig.compact(dynamic_dim=8),
         steps=12_000,
         loss=replace(recipe.loss, recoloured=False),
+        motion=digits_drnet().motion,
     )
 
 
