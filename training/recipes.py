@@ -150,7 +150,7 @@ def sprites_vae_finish() -> Recipe:
 def sprites_vae_sharp() -> Recipe:
     """A fourth round for `sprites-vae` (`--from sprites-vae`), in which what is drawn worst is drawn better.
 
-    Of trousers under a robe some 18 of 4096 pixels are seen, and the decoder drew several pairs alike, though the
+    Of trousers under a robe less than 20 of 4096 pixels are seen, and the decoder drew several pairs alike, though the
     static code told them apart by many of its deviations. So the values that it draws worst count once more. All that
     reads a dynamic code is kept, to the bit.
     """

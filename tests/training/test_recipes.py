@@ -79,7 +79,10 @@ def test_a_card_tells_what_only_some_rounds_have():
     assert kept == {
         "faces_vae_reading": "decoder and dynamic prior",
         "faces_vae_drawing": "trunk and dynamic posterior",
+        "sprites_vae_sharp": "trunk and dynamic posterior",
     }
+    worst = {name for name, rows in told.items() if "weight of what is drawn worst" in rows}
+    assert worst == {"sprites_vae_sharp"}
 
 
 def test_a_drnet_keeps_no_part_as_its_normalisation_would_go_on():

@@ -76,6 +76,20 @@ def test_partly_transparent_layers_are_composited_as_pillow_does(sprites: Sprite
         assert (drawn.numpy() == np.asarray(picture)[..., :3]).all(), (number, pose)
 
 
+def test_a_robe_leaves_hardly_anything_of_the_trousers_to_see(sprites: Sprites) -> None:
+    """Where `sprites_vae_sharp` is needed: these few pixels are all that tells six pairs apart."""
+    poses = torch.arange(len(sprites.poses))
+
+    def shown(shirt: int) -> float:
+        looks = np.array([[0, legs, shirt, 0] for legs in range(6)]) @ np.array([216, 36, 6, 1])
+        pictures = torch.stack([sprites.render(torch.full_like(poses, look), poses) for look in looks]).int()
+        return float(((pictures.amax(0) - pictures.amin(0)).amax(1) > 0).sum((1, 2)).float().mean())
+
+    robe, others = shown(5), [shown(shirt) for shirt in range(5)]
+    assert robe < 20
+    assert min(others) > 50
+
+
 def test_missing_layers_say_where_they_come_from(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Universal-LPC-spritesheet"):
         Sprites.load(tmp_path)
