@@ -152,7 +152,7 @@ def sprites_vae_sharp() -> Recipe:
 
     Of trousers under a robe less than 20 of 4096 pixels are seen, and the decoder drew several pairs alike, though the
     static code told them apart by many of its deviations. So the values that it draws worst count once more. All that
-    reads a dynamic code is kept, to the bit.
+    reads a dynamic code is kept, to the bit. What came of it is told in docs/results.md; it is not what is shipped.
     """
     recipe = sprites_vae_finish()
     assert isinstance(recipe.loss, VariationalLoss)
