@@ -71,14 +71,12 @@ def make(
             claim.keep(request.fingerprint(owner), record.id)
     except (RedisError, Problem):
         with contextlib.suppress(StorageUnavailable):  # the sweeper finds what stays
-            for sha256 in _unused(parts, job_id, kept, fresh):
-                parts.artifacts.delete(sha256)
+            parts.artifacts.delete_all(_unused(parts, job_id, kept, fresh))
         raise
     if record.id != job_id:
         # What was pinned for a job that is not made must not outlive a purge of the one that there is.
         with contextlib.suppress(RedisError, StorageUnavailable):
-            for sha256 in parts.store.release(f"job:{job_id}", request.inputs):
-                parts.artifacts.delete(sha256)
+            parts.artifacts.delete_all(parts.store.release(f"job:{job_id}", request.inputs))
     return record
 
 

@@ -124,8 +124,7 @@ def _discard(bench: Bench, attempt: Attempt, made: Mapping[str, Artifact]) -> No
     """Delete what was published of a job that was canceled in that moment; another attempt's is the same, and stays."""
     now = bench.store.get(attempt.record.id)
     if now is not None and now.status == "canceled":
-        for sha256 in bench.store.unpin(now.id, [artifact.sha256 for artifact in made.values()]):
-            bench.artifacts.delete(sha256)
+        bench.artifacts.delete_all(bench.store.unpin(now.id, [artifact.sha256 for artifact in made.values()]))
 
 
 def _makers(bench: Bench, attempt: Attempt, request: JobRequest) -> Iterable[tuple[str, Maker]]:
