@@ -38,6 +38,7 @@ class Beat(StrEnum):
 
     GO = "go"
     CANCEL = "cancel"  # stop, and end the job: whatever is committed, it ends as canceled
+    PURGE = "purge"  # the same, and nothing that the job has made may stay
     LOST = "lost"  # another attempt holds the job, or nobody: stop, and commit nothing
 
 
@@ -256,10 +257,7 @@ class JobStore:
 
     def request_cancel(self, job_id: str, purge: bool = False) -> str:
         """Ask a job to stop: `canceled` (it was queued), `asked` (it runs), `again`, `finished` or `missing`."""
-        outcome = self._run(transitions.CANCEL, job_id, self.settings.result_ttl)
-        if purge and outcome in ("asked", "again"):
-            self.redis.sadd(TO_PURGE, job_id)
-        return outcome
+        return self._run(transitions.CANCEL, job_id, self.settings.result_ttl, int(purge))
 
     def release(self, user: str, artifacts: Iterable[str]) -> list[str]:
         """Forget a user of artifacts, such as a clip, and return those that nothing else uses."""

@@ -133,7 +133,7 @@ return 'begun'
 """
 )
 
-# ARGV: prefix, id, execution, lease seconds, progress or '', stage or ''. Answers go, cancel or lost.
+# ARGV: prefix, id, execution, lease seconds, progress or '', stage or ''. Answers go, cancel, purge or lost.
 BEAT = (
     _PRELUDE
     + """
@@ -151,8 +151,8 @@ if progress ~= fields[4] or stage ~= fields[5] then
   if ARGV[7] ~= '' then told.picture = ARGV[7] end
   publish(id, 'progress', told)
 end
-if fields[3] == '1' then return 'cancel' end
-return 'go'
+if fields[3] ~= '1' then return 'go' end
+return redis.call('SISMEMBER', prefix .. 'to-purge', id) == 1 and 'purge' or 'cancel'
 """
 )
 
@@ -196,7 +196,7 @@ return status
 """
 )
 
-# ARGV: prefix, id, ttl. Answers canceled, asked, again, finished or missing.
+# ARGV: prefix, id, ttl, 1 where what it made is to go, too. Answers canceled, asked, again, finished or missing.
 CANCEL = (
     _PRELUDE
     + """
@@ -211,6 +211,7 @@ if status == 'queued' then
   finish(id, key, 'canceled', ARGV[3])
   return 'canceled'
 elseif status == 'running' then
+  if ARGV[4] == '1' then redis.call('SADD', prefix .. 'to-purge', id) end
   if fields[3] == '1' then return 'again' end
   redis.call('HSET', key, 'cancel', '1')
   publish(id, 'status', {status = 'running', canceling = true})

@@ -24,7 +24,11 @@ class Why(StrEnum):
     """Why an attempt stops before its end."""
 
     CANCELED = "canceled"  # the asker wants it no more
+    PURGED = "purged"  # nor anything that it has made
     LOST = "lost"  # another attempt holds the job
+
+
+WHY = {Beat.CANCEL: Why.CANCELED, Beat.PURGE: Why.PURGED, Beat.LOST: Why.LOST}
 
 
 class Stopped(Exception):
@@ -70,12 +74,13 @@ class Attempt:
             log.warning("no heartbeat", job=self.record.id, error=str(error))
             return
         if answer is not Beat.GO:
-            self.stop(Why.CANCELED if answer is Beat.CANCEL else Why.LOST)
+            self.stop(WHY[answer])
 
     def stop(self, why: Why) -> None:
-        """Make the next report raise; the first reason counts."""
+        """Make the next report raise; the first reason counts, but for a purge of what is canceled already."""
         with self._lock:
-            self._stop = self._stop or why
+            if self._stop is None or (self._stop, why) == (Why.CANCELED, Why.PURGED):
+                self._stop = why
 
     def pin(self, artifacts: list[str]) -> None:
         """Say that the job uses what it is about to publish."""

@@ -4,6 +4,7 @@ import base64
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def learn(request: TrainRequest, tools: Tools, report: Telling, again: bool) -> 
     Where that one had written the model, it is measured and told of, and not learnt twice.
 
     Where the asker cancels, what has been learnt becomes a model all the same, and then the job ends as canceled. A
-    cancel before the first step leaves no model.
+    cancel before the first step leaves no model, nor does a purge at any time; it takes the checkpoints along.
 
     Raises:
         Problem: the clips cannot be used, or training fails; the text is for the asker.
@@ -70,39 +71,40 @@ def learn(request: TrainRequest, tools: Tools, report: Telling, again: bool) -> 
         raise taken
     wish = Wish(name=request.model, family=request.family, crop=request.crop, minutes=request.minutes)
     told: list[str] = []
-    began = time.monotonic()
-    try:
-        source = source_of(read(request, tools, report))
-        teller = Teller(report, told)
-        if (folder / CONFIG).is_file():
-            if Sides.stated(read_config(folder)) != source.sides:
-                raise taken
-            told.extend(source.found)
-            teller.tell("measuring", MOVED)
-            with run.held(), telling_a_full_disk():
-                show(folder, source, run)
-        else:
-            train(source, wish, places, teller.listener(), run if again else None)
-    except NameUsed as error:
-        raise taken from error
-    except NameHeld as error:
-        raise NameTaken(f"a training called {request.model} is going on; choose another name") from error
-    except NothingLearnt as error:
-        teller.end()
-        raise CannotLearn(str(error)) from error
-    except NonFiniteLoss as error:
-        raise CannotLearn(f"training came to no number: {error}") from error
-    except DataError as error:
-        raise CannotLearn(str(error)) from error
-    except DiskFull as error:
-        if (folder / CONFIG).is_file():
-            told_whole = f"{request.model} was learnt and is served, without its numbers and pictures"
-            raise StorageFull(f"the server's disk is full; {told_whole}") from error
-        # Half a model, and ours: the name was held, and no model had it. It is free again.
-        shutil.rmtree(folder, ignore_errors=True)
-        raise StorageFull("the server's disk is full; try again later") from error
+    teller, began = Teller(report, told), time.monotonic()
+    with leaving_nothing_when_purged(teller, folder, run):
+        try:
+            source = source_of(read(request, tools, report))
+            if (folder / CONFIG).is_file():
+                if Sides.stated(read_config(folder)) != source.sides:
+                    raise taken
+                told.extend(source.found)
+                teller.holds_name = True
+                teller.tell("measuring", MOVED)
+                with run.held(), telling_a_full_disk():
+                    show(folder, source, run)
+            else:
+                train(source, wish, places, teller.listener(), run if again else None)
+            teller.end()
+        except NameUsed as error:
+            raise taken from error
+        except NameHeld as error:
+            raise NameTaken(f"a training called {request.model} is going on; choose another name") from error
+        except NothingLearnt as error:
+            teller.end()
+            raise CannotLearn(str(error)) from error
+        except NonFiniteLoss as error:
+            raise CannotLearn(f"training came to no number: {error}") from error
+        except DataError as error:
+            raise CannotLearn(str(error)) from error
+        except DiskFull as error:
+            if (folder / CONFIG).is_file():
+                told_whole = f"{request.model} was learnt and is served, without its numbers and pictures"
+                raise StorageFull(f"the server's disk is full; {told_whole}") from error
+            # Half a model, and ours: the name was held, and no model had it. It is free again.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise StorageFull("the server's disk is full; try again later") from error
     log.info("learnt", model=wish.name, seconds=round(time.monotonic() - began))
-    teller.end()
     yield JSON, lambda: to_json(said(folder, request, told, run))
     yield PNG, (folder / SAMPLES).read_bytes
 
@@ -114,6 +116,19 @@ def train(source: Source, wish: Wish, places: Places, listener: Listener, run: R
         train_own(source, wish, places, resume=resume, listener=listener)
     except ResumeMismatch:
         train_own(source, wish, places, listener=listener)  # what is there is another's
+
+
+@contextmanager
+def leaving_nothing_when_purged(teller: "Teller", folder: Path, run: RunFolder) -> Iterator[None]:
+    """Where a purge ends a training, remove its model and its run, unless another has taken the name up by now."""
+    try:
+        yield
+    except Stopped as stopped:
+        if stopped.why is Why.PURGED and teller.holds_name:
+            with suppress(NameHeld), run.held():
+                shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(run.path, ignore_errors=True)
+        raise
 
 
 def read(request: TrainRequest, tools: Tools, report: Report) -> VideoFolder:
@@ -161,6 +176,7 @@ class Teller:
         self.steps, self.next_report, self.held_out, self.picture = 1, 0, "", ""
         self.stage, self.share = "", READ  # as they were told last
         self.stopped: Stopped | None = None
+        self.holds_name = False  # the run, or the model, of that name is ours
 
     def listener(self) -> Listener:
         """Return what a run is to call."""
@@ -178,7 +194,7 @@ class Teller:
 
     def on_begun(self, steps: int) -> None:
         """Note how many steps there will be at most."""
-        self.steps = steps
+        self.steps, self.holds_name = steps, True
 
     def on_step(self, step: int, terms: Mapping[str, float], frames_per_second: float) -> None:
         """Report now and then."""
@@ -202,14 +218,12 @@ class Teller:
         self.tell(f"training{self.held_out}", READ + (TRAINED - READ) * step / self.steps, self.picture)
 
     def tell(self, stage: str, share: float, picture: str = "") -> None:
-        """Report, unless somebody has said that it is enough.
+        """Report, also once it is enough: a purge may follow a cancel.
 
         Raises:
-            Stopped: another attempt holds the job.
+            Stopped: another attempt holds the job, or nothing of it is to stay.
 
         """
-        if self.stopped is not None:
-            return
         self.stage, self.share = stage, share
         try:
             self.report(stage, share, picture)
@@ -219,12 +233,13 @@ class Teller:
             self.stopped = stopped
 
     def end(self) -> None:
-        """Let a cancel that came meanwhile end the job.
+        """Let a cancel or a purge that came meanwhile end the job.
 
         Raises:
             Stopped: the asker has canceled.
 
         """
+        self.tell(self.stage, self.share)
         if self.stopped is not None:
             raise self.stopped
 

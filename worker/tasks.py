@@ -86,7 +86,7 @@ def _attempt(bench: Bench, attempt: Attempt) -> None:
             _discard(bench, attempt, made)
         logger.info("succeeded" if ended else "refused: canceled, or held by another attempt")
     except Stopped as stopped:
-        if stopped.why is Why.CANCELED:
+        if stopped.why is not Why.LOST:
             attempt.acknowledge_cancel()
         logger.info("stopped", why=str(stopped.why))
     except Problem as problem:

@@ -113,6 +113,51 @@ def test_one_long_clip_is_enough_and_a_cancel_keeps_what_was_learnt_by_then(smal
     assert load_model(bench.shelf.catalogue.find("mine").folder).name == "mine"
 
 
+@pytest.mark.parametrize("canceled_before", [False, True])
+def test_a_purge_of_a_running_training_leaves_neither_model_nor_checkpoints(
+    small, bench, clips, monkeypatch, canceled_before
+):
+    monkeypatch.setattr("training.loop.CHECKPOINT_SECONDS", 0.0)
+    record = submit(bench, clips, minutes=60)
+    runs = bench.store.settings.data_dir / "runs"
+    steps = []
+
+    def purged(self, step, terms, frames_per_second):
+        steps.append(step)
+        if step == 3 and canceled_before:
+            bench.store.request_cancel(record.id)
+        if step == 3:
+            self.tell("training", 0.2)
+            assert (runs / "mine" / "state.safetensors").is_file()
+            bench.store.request_cancel(record.id, purge=True)
+        if step >= 3:
+            self.tell("training", 0.3)
+
+    monkeypatch.setattr("worker.learn.Teller.on_step", purged)
+    work(bench)
+    assert steps[-1] == 3
+    assert bench.store.get(record.id).status == "canceled"
+    assert bench.store.to_purge() == [record.id]
+    assert not (bench.store.settings.own_models_dir / "mine").exists(), "nobody is served what is to be deleted"
+    assert not (runs / "mine").exists()
+
+
+def test_a_purge_while_clips_are_read_spares_the_run_of_another_training_of_that_name(small, bench, clips, monkeypatch):
+    other = bench.store.settings.data_dir / "runs" / "mine" / "recipe.json"
+    other.parent.mkdir(parents=True)
+    other.write_text("{}")
+    record = submit(bench, clips, minutes=60)
+
+    def purged(request, tools, report):
+        bench.store.request_cancel(record.id, purge=True)
+        report("reading clips", 0.0)
+
+    monkeypatch.setattr("worker.learn.read", purged)
+    work(bench)
+    assert bench.store.get(record.id).status == "canceled"
+    assert other.is_file()
+
+
 def test_a_cancel_before_the_first_step_leaves_no_model(small, bench, clips, monkeypatch):
     def canceled(self, steps):
         self.stopped = Stopped(Why.CANCELED)
