@@ -43,8 +43,8 @@ async def train(
     """Queue the training of a model on uploaded clips.
 
     The new model is served to everybody who may ask this server, under its name, without a restart. Events say how
-    training goes. A cancel ends training, and what has been learnt by then becomes a model, without a motion if none had
-    been taught; a cancel with purge=true leaves no model. Off unless the operator has set TWOFOLD_TRAINING.
+    training goes. A cancel ends training, and what has been learnt by then becomes a model, without a motion if none
+    had been taught; a cancel with purge=true leaves no model. Off unless the operator has set TWOFOLD_TRAINING.
     """
     if not parts.settings.training:
         raise TrainingOff("this server learns no models; its operator turns that on with TWOFOLD_TRAINING=true")
