@@ -1,5 +1,6 @@
 """A person's own clips, from their frames to a model that is measured and shown: what `twofold train --clips` does."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -56,8 +57,8 @@ class Wish:
     replace: bool = False  # a finished model of the name
 
     def __post_init__(self) -> None:
-        if self.minutes is not None and self.minutes <= 0:
-            raise ValueError(f"minutes must be above 0, got {self.minutes:g}")
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
+            raise ValueError(f"minutes must be above 0 and have an end, got {self.minutes:g}")
 
 
 @telling_a_full_disk()

@@ -32,6 +32,7 @@ from twofold.options import (
 from twofold.said import KEY, settings_with
 
 REFUSED, UNREACHABLE, INTERRUPTED = 3, 4, 130
+A_WEEK = 7 * 24 * 60.0  # minutes
 EPILOG = (
     "Exit codes: 0 done · 1 failed here · 2 wrong usage · 3 refused, or the job failed: the problem is printed · "
     "4 no server answers · 130 interrupted. --install-completion teaches your shell the commands."
@@ -217,7 +218,8 @@ def train(
         Literal["center", "face"], typer.Option(help="Of --clips: the largest centred square, or the face, followed.")
     ] = "center",
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="Of --clips: about how long; else until it gets no better.")
+        float | None,
+        typer.Option(min=0.1, max=A_WEEK, help="Of --clips: about how long; else until it gets no better."),
     ] = None,
     static_dim: Annotated[
         int | None, typer.Option(min=1, help="Of --clips: numbers of the static code; else the clips say.")
@@ -241,6 +243,19 @@ def train(
         raise typer.BadParameter("give either a RECIPE or --clips DIR")
     if clips is not None and name is None:
         raise typer.BadParameter("--clips needs --name, what the model is to be called")
+    if clips is not None and data is not None:
+        raise typer.BadParameter("--data is where a recipe's data set lies; with --clips there is none")
+    of_clips = {
+        "--name": name,
+        "--family": family != "vae",
+        "--crop": crop != "center",
+        "--minutes": minutes,
+        "--static-dim": static_dim,
+        "--dynamic-dim": dynamic_dim,
+        "--replace": replace,
+    }
+    if recipe is not None and (given := [option for option, value in of_clips.items() if value]):
+        raise typer.BadParameter(f"{', '.join(given)}: of --clips, and a RECIPE has its own")
     from training.own import Wish
     from twofold.learning import train_clips, train_recipe
 

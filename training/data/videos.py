@@ -66,7 +66,7 @@ def find_videos(folder: Path) -> list[Path]:
 
     """
     if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder; --clips takes a folder of videos")
+        raise DataError(f"{folder} is not a folder: expected a folder of videos")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not found:
         raise DataError(f"no videos in {folder}: looked for {' '.join(sorted(SUFFIXES))}")
