@@ -104,6 +104,8 @@ def train(
     if peers.leads:
         folder.begin(recipe, resume)
     step = folder.restore(model, optimizer) if resume else 0
+    if resume and peers.leads:
+        folder.forget_after(step)
     model.train()
     looking = Looking(hooks, folder, recipe.patience * recipe.measure_every, resume)
     saved_at, clock = time.monotonic(), Speedometer(recipe.batch * recipe.clip_frames)

@@ -212,6 +212,14 @@ class RunFolder:
                 entries.append(json.loads(line))
         return entries
 
+    def forget_after(self, step: int) -> None:
+        """Take out of the log what was told of later steps: a run that goes on takes them anew."""
+        entries = self.entries()
+        kept = [entry for entry in entries if entry.get("step", 0) <= step]
+        if kept != entries:
+            lines = "".join(json.dumps(entry) + "\n" for entry in kept)
+            write_atomically(self.path / "log.jsonl", lines.encode())
+
     def log(self, entry: Mapping[str, Any]) -> None:
         """Append one line of JSON to the run's log, after the end of one that was broken off."""
         with (self.path / "log.jsonl").open("ab+") as file:

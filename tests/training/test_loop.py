@@ -121,6 +121,16 @@ def test_a_run_that_gets_no_better_ends_early_with_its_best_weights(tmp_path: Pa
     assert torch.equal(weights(whole), weights(run(tmp_path / "four", pool, recipe, stop_after=4)))
 
 
+def test_what_was_told_of_steps_that_are_taken_anew_is_not_told_twice(tmp_path: Path, pool: ClipPool) -> None:
+    recipe, folder = replace(RECIPE, measure_every=1), RunFolder(tmp_path)
+    run(tmp_path, pool, recipe, stop_after=2)
+    before = folder.entries()
+    folder.log({"step": 3, "reconstruction_psnr": 9.0})  # by a worker that was killed before its next checkpoint
+    measured(tmp_path, pool, [23.0, 24.0, 25.0, 26.0], recipe, resume=True)
+    looks = [(entry["step"], entry["reconstruction_psnr"]) for entry in folder.entries()[len(before) :]]
+    assert looks == [(3, 23.0), (4, 24.0), (5, 25.0), (6, 26.0)]
+
+
 def test_a_resumed_run_remembers_what_was_best(tmp_path: Path, pool: ClipPool) -> None:
     recipe = replace(RECIPE, measure_every=1, patience=9)
     taken: list[int] = []
