@@ -61,7 +61,9 @@ def find_recipe(name: str) -> Recipe:
 
 def shortened(recipe: Recipe, steps: int) -> Recipe:
     """The recipe with another number of steps, in one cycle; its motion is taught no longer than that either."""
-    motion = replace(recipe.motion, steps=min(recipe.motion.steps, steps), runs=min(recipe.motion.runs, 2 * steps))
+    motion = replace(
+        recipe.motion, steps=min(recipe.motion.steps, steps), runs=min(recipe.motion.runs, max(4, 2 * steps))
+    )
     return replace(recipe, steps=steps, cycles=1, motion=motion)
 
 

@@ -23,6 +23,7 @@ from training.motion import (
     CodedRuns,
     calibrated,
     code_runs,
+    kept_apart,
     longest_run,
     motion_loss,
     new_motion,
@@ -31,6 +32,7 @@ from training.motion import (
 )
 from training.recipe import MotionRecipe
 from training.recipes import motion_of, own_clips
+from training.train import shortened
 
 SMALL = MotionRecipe(hidden=24, runs=24, length=16, observed=6, batch=24, steps=300, learning_rate=1e-2)
 
@@ -317,3 +319,9 @@ def test_a_run_of_a_sheet_repeats_one_movement_in_the_order_of_its_frames() -> N
         assert run[:3] == run[3:] or run[:2] == run[2:4] == run[4:]
         seen.add(tuple(sorted(set(run))))
     assert seen == {(0, 1, 2), (3, 4)}
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 100])
+def test_of_the_shortest_run_there_are_two_movements_to_learn_from_or_their_spread_is_no_number(steps: int):
+    motion = shortened(own_clips(), steps).motion
+    assert motion.runs - kept_apart(motion) >= 2
