@@ -176,7 +176,18 @@ def show_models(models: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     if as_json:
         print(json.dumps(list(models)))
         return
-    table = Table("model", "family", "picture", "static", "dynamic", "motion", "learnt from", "licence", box=None)
+    longest = max((len(str(model["name"])) for model in models), default=0)  # a name is for copying
+    table = Table(
+        Column("model", no_wrap=True, min_width=longest),
+        "family",
+        "picture",
+        "static",
+        "dynamic",
+        "motion",
+        "learnt from",
+        "licence",
+        box=None,
+    )
     for model in models:
         data = model.get("data") or {}
         size = f"{model.get('image_size')}²×{model.get('channels')}"

@@ -43,6 +43,11 @@ def test_what_the_server_refuses_is_one_line_and_code_3(twofold, server_url, pic
     assert said in told(twofold("encode", picture, *arguments, url=server_url))
 
 
+def test_names_of_models_are_whole_in_a_pipe_as_they_are_to_be_copied(twofold, server_url):
+    listed = twofold("models", url=server_url, COLUMNS="80").stdout
+    assert {"sprites-vae", "digits-drnet", "faces-drnet"} <= set(listed.split())
+
+
 def test_what_is_no_media_is_told_with_what_would_be(twofold, server_url, tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     assert "PNG" in told(twofold("encode", tmp_path / "notes.txt", url=server_url))
