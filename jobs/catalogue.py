@@ -14,6 +14,7 @@ from jobs.settings import Settings
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAMES = "a model's name is up to 64 of a-z, A-Z, 0-9, - _ and ., the first a letter or a digit"
 log = logging.getLogger(__name__)
 
 

@@ -57,6 +57,12 @@ def wanted_format(kind: str, request: Request, named: str | None) -> str:
     return choose(KINDS[kind], request.headers.get("accept"), named)
 
 
+def _after_cancel(record: JobRecord) -> str:
+    if record.kind == "train":
+        return f"what it had learnt by then, if anything, is the model {record.model}"
+    return "make the request again if it is wanted after all"
+
+
 async def result_response(
     parts: Parts,
     request: Request,
@@ -74,7 +80,7 @@ async def result_response(
     if record.problem is not None:
         raise record.problem
     if record.status == "canceled":
-        raise Canceled(f"job {record.id} was canceled; make the request again if it is wanted after all")
+        raise Canceled(f"job {record.id} was canceled; {_after_cancel(record)}")
     if record.status != "succeeded":
         raise NotFinished(
             f"job {record.id} is {record.status} ({record.progress:.0%}); its result comes when it has succeeded",

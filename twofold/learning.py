@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jobs.catalogue import NAME, Catalogue, zoo
+from jobs.catalogue import NAME, NAMES, Catalogue, zoo
 from jobs.errors import TwofoldError
 from jobs.settings import Settings, read_settings
 from models.checkpoint import CONFIG, CheckpointError, save_model
@@ -241,9 +241,7 @@ def own_folder(name: str) -> Path:
 
     """
     if not NAME.fullmatch(name):
-        raise LearningFailed(
-            f"a model's name is up to 64 of a-z, A-Z, 0-9, - _ and ., the first a letter or a digit, not {name!r:.80}"
-        )
+        raise LearningFailed(f"{NAMES}, not {name!r:.80}")
     shipped = zoo()
     # Names are compared in small letters, for some file systems hold these to be the same.
     if shipped is not None and name.lower() in {folder.name.lower() for folder in shipped.iterdir()}:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
+from jobs.catalogue import NAME, NAMES
 from jobs.errors import NameTaken, TrainingOff, WrongValue
 from jobs.idempotency import Claim
 from jobs.records import JobRecord
@@ -60,6 +61,8 @@ def _submit(parts: Parts, owner: str, fields: dict[str, Any], claim: Claim | Non
     name, callback = text_field(fields, "name"), fields.pop("callback", None)
     if name is None:
         raise WrongValue.for_field("name", "expected what the model is to be called")
+    if not NAME.fullmatch(name):
+        raise WrongValue.for_field("name", f"{NAMES}, not {name!r:.80}")
     said = {**fields, "kind": "train", "model": name}
     asked = parse_request(said)
     assert isinstance(asked, TrainRequest), "its kind says so"
@@ -69,6 +72,9 @@ def _submit(parts: Parts, owner: str, fields: dict[str, Any], claim: Claim | Non
     for clip in asked.clips:
         clip_of(parts, owner, clip)
     answering = parts.store.answering(asked, owner)
-    if name in parts.catalogue.models() and (answering is None or answering.status != "succeeded"):
+    # Names are compared in small letters, for some file systems hold these to be the same.
+    if name.lower() in map(str.lower, parts.catalogue.models()) and (
+        answering is None or answering.status != "succeeded"
+    ):
         raise NameTaken(f"there is a model called {name} already; choose another name")
     return submit(parts, owner, said if callback is None else {**said, "callback": callback}, claim=claim)

@@ -94,11 +94,21 @@ def test_a_result_is_read_as_json_or_as_a_picture(school):
     assert school.job(again) == job, "what has been learnt is not learnt again"
 
 
+def test_a_canceled_training_says_what_has_become_of_it(school):
+    job = school.job(school.http.post("/train", json={"name": "mine", "clips": upload(school)}))
+    school.http.delete(f"/jobs/{job}")
+    answer = school.http.get(f"/jobs/{job}/result")
+    assert answer.status_code == 409
+    assert answer.json()["detail"].endswith("what it had learnt by then, if anything, is the model mine")
+
+
 @pytest.mark.parametrize(
     ("changed", "status", "named"),
     [
         ({"name": "tiny"}, 409, "there is a model called tiny"),
         ({"name": "../x"}, 422, "model"),
+        ({"name": "a b"}, 422, "name: a model's name is up to 64 of a-z"),
+        ({"name": "Tiny"}, 409, "there is a model called Tiny"),
         ({"name": None}, 422, "name"),
         ({"clips": []}, 422, "clips"),
         ({"clips": ["a" * 64, "b" * 64]}, 404, "there is no clip aaaa"),
